@@ -1,0 +1,1 @@
+"""SES Woomera: keeps mail that is over the relay's size limit from being lost."""
