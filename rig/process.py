@@ -1,0 +1,125 @@
+"""Child processes that the rig owns: started with a log, awaited until they serve, ended by their own id."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_POLL_S = 0.01
+_LOG_TAIL_BYTES = 4000
+
+
+class StartError(RuntimeError):
+    """A server of the rig ended before it was ready, or was not ready in time; the text ends with its log."""
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a TCP port that nobody listens on at `host`, as chosen by the kernel."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def accepts(host: str, port: int) -> bool:
+    """Tell whether a TCP connection to `host` and `port` is accepted just now."""
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+class Process:
+    """A running server with its log file; ends it, and all that it forked, when the `with` block ends.
+
+    It leads a session of its own: Ctrl-C in the terminal reaches the rig alone, which then stops its servers
+    in order, and `kill` takes the whole process group, as the loss of a host would.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        log_path: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        user: int | None = None,
+    ) -> None:
+        """Start `argv`, output appended to `log_path`, as `user` (uid and gid; root only)."""
+        self.argv = [str(word) for word in argv]
+        self.log_path = log_path
+        with log_path.open("ab") as log:
+            self._child = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=env,
+                cwd=cwd,
+                user=user,
+                group=user,
+                extra_groups=None if user is None else [],
+                start_new_session=True,
+            )
+        self.pid = self._child.pid
+
+    @property
+    def running(self) -> bool:
+        """Tell whether the process itself (not what it forked) is alive."""
+        return self._child.poll() is None
+
+    def log_text(self) -> str:
+        """Return what the server has written so far."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_ready(self, is_ready: Callable[[], bool], timeout_s: float = 10) -> None:
+        """Return once `is_ready()`; kill it and raise StartError where it ends or time runs out first."""
+        ends_at = time.monotonic() + timeout_s
+        while not is_ready():
+            if not self.running:
+                trouble = f"ended with status {self._child.returncode} before it was ready"
+            elif time.monotonic() > ends_at:
+                trouble = f"was not ready within {timeout_s:g} s"
+            else:
+                time.sleep(_POLL_S)
+                continue
+            self.kill()
+            tail = self.log_text()[-_LOG_TAIL_BYTES:]
+            raise StartError(f"{self.argv[0]} {trouble}; {self.log_path} ends with:\n{tail}")
+
+    def wait_until_accepting(self, port: int, host: str = "127.0.0.1", timeout_s: float = 10) -> None:
+        """Return once `host` and `port` accept connections; raise StartError as `wait_until_ready` does."""
+        self.wait_until_ready(lambda: accepts(host, port), timeout_s)
+
+    def wait(self, timeout_s: float) -> int:
+        """Return the exit status of a process that ends by itself; raise subprocess.TimeoutExpired."""
+        return self._child.wait(timeout_s)
+
+    def stop(self, timeout_s: float = 10) -> int:
+        """End it by SIGTERM, after `timeout_s` by SIGKILL; return its exit status (negative: the signal)."""
+        if self.running:
+            self._child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._child.wait(timeout_s)
+        return self.kill()
+
+    def kill(self) -> int:
+        """End it and everything it forked with SIGKILL, at once; return its exit status."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        return self._child.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
