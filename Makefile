@@ -1,0 +1,47 @@
+# For people and for CI alike. Each target first installs what it needs (rig/setup.sh).
+#
+#   make demo          show the main job on this machine; KEEP=1 leaves it running for your own mail
+#   make test          all tests; ARGS="-k notice -x" goes to pytest
+#   make check         linters, types, the import rules
+#   make bench         the benchmarks
+#   make lock          new lock files, with the newest versions that pyproject.toml allows
+#   make clean         remove all that these targets made
+
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate
+
+.PHONY: demo test check bench lock clean
+
+demo:
+	@rig/setup.sh demo
+	@KEEP="$(KEEP)" $(PYTHON) -m rig.demo
+
+test:
+	@rig/setup.sh test
+	@$(PYTHON) -m pytest $(ARGS)
+
+check:
+	@rig/setup.sh test
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench:
+	@rig/setup.sh demo
+	@$(PYTHON) -m bench
+
+lock:
+	@rig/setup.sh test
+	@test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
+	$(COMPILE) pyproject.toml -o locks/runtime.txt
+	$(COMPILE) --extra demo pyproject.toml -o locks/demo.txt
+	$(COMPILE) --extra dev pyproject.toml -o locks/dev.txt
+	$(COMPILE) locks/build.in -o locks/build.txt
+	$(COMPILE) locks/ministack.in -o locks/ministack.txt
+
+clean:
+	rm -rf .venv .venv-ministack .rig bench/results build dist *.egg-info
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

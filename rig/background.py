@@ -1,0 +1,88 @@
+"""A TCP server on an event loop in a thread of its own, for tests that talk to it with blocking calls."""
+
+import asyncio
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Self
+
+from rig.process import free_port
+
+
+class BackgroundServer(ABC):
+    """Serves each connection with `serve`; every listener and connection ends with the `with` block.
+
+    The port is known from the start and stays the same, so that others can be told of it before it serves,
+    and find it again once it is back.
+    """
+
+    _loop: asyncio.AbstractEventLoop
+    _thread: threading.Thread
+
+    def __init__(self, host: str, *, buffer_bytes: int = 1 << 16) -> None:
+        """`buffer_bytes` bounds what one read of a stream may ask for."""
+        self.host = host
+        self.port = free_port(host)
+        self._buffer_bytes = buffer_bytes
+        self._listener: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    @abstractmethod
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; the caller closes it. A lost connection may raise."""
+
+    def listen(self) -> None:
+        """Accept connections, if it does not already."""
+        self._run(self._listen())
+
+    def go_dark(self) -> None:
+        """Refuse connections, as a host does where nothing listens, and cut those that are open."""
+        self._run(self._go_dark())
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__, daemon=True)
+        self._thread.start()
+        self.listen()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.go_dark()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _run(self, coroutine: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    async def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = await asyncio.start_server(
+                self._connected, self.host, self.port, limit=self._buffer_bytes
+            )
+
+    async def _go_dark(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        connections = list(self._connections)
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = asyncio.current_task()
+        assert connection is not None
+        self._connections.add(connection)
+        try:
+            await self.serve(reader, writer)
+            writer.close()
+            await writer.wait_closed()
+        except (OSError, EOFError):
+            pass  # the client has gone: ordinary life for a server under test
+        finally:
+            writer.transport.abort()
+            self._connections.discard(connection)
