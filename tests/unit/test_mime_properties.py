@@ -1,0 +1,234 @@
+"""Whatever a message is made of: nothing is raised, every part lies within its parent, every size is true."""
+
+import base64
+import itertools
+import quopri
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from woomera_milter.headers import header_facts, parameters, parse_header_block, text_of
+from woomera_milter.mime import Part, attachments, body_text, decoded_chunks, outline, protection
+from woomera_milter.text import MAX_FILE_NAME_BYTES, from_html, safe_file_name
+
+# Headers of the messages below fit, and most delimiters lie across the edge of some window.
+TINY_WINDOW_BYTES = 150
+WINDOWS_BYTES = st.integers(TINY_WINDOW_BYTES, 400)
+
+
+@dataclass(frozen=True)
+class Leaf:
+    encoding: str
+    content: bytes
+
+    @property
+    def encoded(self) -> bytes:
+        match self.encoding:
+            case "base64":
+                return base64.encodebytes(self.content)
+            case "quoted-printable":
+                return quopri.encodestring(self.content)
+            case _:
+                return self.content
+
+
+@dataclass(frozen=True)
+class Branch:
+    children: tuple["Leaf | Branch", ...]
+    preamble: bytes
+    closed: bool
+
+
+# No dash begins a line, so that nothing but a delimiter looks like one.
+CONTENT = st.lists(st.text("ab =.üß", max_size=120), max_size=5).map(lambda lines: "\n".join(lines).encode())
+LEAVES = st.builds(Leaf, st.sampled_from(["base64", "quoted-printable", "8bit"]), CONTENT)
+TREES = st.recursive(
+    LEAVES,
+    lambda trees: st.builds(
+        Branch,
+        st.lists(trees, min_size=1, max_size=4).map(tuple),
+        st.sampled_from([b"", b"preamble\n"]),
+        st.booleans(),
+    ),
+    max_leaves=8,
+)
+# One begins another, and one is another's closing delimiter with something added.
+BOUNDARY_SETS = st.sampled_from(
+    [
+        [b"b%d" % number for number in range(20)],
+        [b"=" * length for length in range(1, 20)],
+        [b"x"] + [b"x--" + b"y" * length for length in range(1, 20)],
+    ]
+)
+
+
+def rendered(tree: Leaf | Branch, boundaries: Iterator[bytes], *, is_root: bool = True) -> bytes:
+    """The message with LF line ends; each branch takes the next boundary, so that open ones differ."""
+    if isinstance(tree, Leaf):
+        header = f"Content-Type: image/png\nContent-Transfer-Encoding: {tree.encoding}\n\n"
+        return header.encode() + tree.encoded
+    boundary = next(boundaries)
+    parts = [
+        b"\n--" + boundary + b"\n" + rendered(child, boundaries, is_root=False) for child in tree.children
+    ]
+    # The last part of the message may lack an end; one within would not.
+    end = b"\n--" + boundary + b"--\n" if tree.closed or not is_root else b""
+    return (
+        b'Content-Type: multipart/mixed; boundary="'
+        + boundary
+        + b'"\n\n'
+        + tree.preamble
+        + b"".join(parts)
+        + end
+    )
+
+
+@contextmanager
+def on_disk(message: bytes) -> Iterator[int]:
+    with tempfile.TemporaryFile() as file:
+        file.write(message)
+        file.flush()
+        yield file.fileno()
+
+
+def shape_of(part: Part) -> object:
+    return [shape_of(child) for child in part.children] if part.is_multipart else part.transfer_encoding
+
+
+def expected_shape(tree: Leaf | Branch) -> object:
+    return [expected_shape(child) for child in tree.children] if isinstance(tree, Branch) else tree.encoding
+
+
+def leaves_of(tree: Leaf | Branch) -> list[Leaf]:
+    if isinstance(tree, Leaf):
+        return [tree]
+    return [leaf for child in tree.children for leaf in leaves_of(child)]
+
+
+def assert_parts_lie_within(part: Part, start: int, end: int) -> None:
+    assert start <= part.start <= part.end <= end
+    for child in part.children:
+        assert_parts_lie_within(child, part.start, part.end)
+    for before, after in itertools.pairwise(part.children):
+        assert before.end <= after.start
+
+
+def assert_everything_holds(message: bytes, window_bytes: int) -> None:
+    with on_disk(message) as fd:
+        root = outline(fd, len(message), window_bytes=window_bytes)
+        assert_parts_lie_within(root, 0, len(message))
+        names = set()
+        for attachment in attachments(fd, root, window_bytes=window_bytes):
+            chunks = list(decoded_chunks(fd, attachment.part, window_bytes=window_bytes))
+            assert attachment.size_bytes == sum(map(len, chunks))
+            assert b"".join(chunks) == b"".join(decoded_chunks(fd, attachment.part))
+            assert attachment.name
+            names.add(attachment.name.casefold())
+        assert len(names) == len(attachments(fd, root))
+        text = body_text(fd, root, 50).text
+        assert len(text.encode()) <= 50
+        protection(root, text)
+
+
+@given(TREES, BOUNDARY_SETS, st.sampled_from([b"\n", b"\r\n"]), WINDOWS_BYTES)
+@settings(max_examples=150, deadline=None)
+def test_every_well_formed_tree_is_found_as_it_was_built_wherever_windows_end(
+    tree: Leaf | Branch, boundaries: list[bytes], line_end: bytes, window_bytes: int
+) -> None:
+    message = rendered(tree, iter(boundaries)).replace(b"\n", line_end)
+    with on_disk(message) as fd:
+        root = outline(fd, len(message), window_bytes=window_bytes)
+        assert root == outline(fd, len(message))
+        assert shape_of(root) == expected_shape(tree)
+        found = [
+            b"".join(decoded_chunks(fd, each.part, window_bytes=window_bytes))
+            for each in attachments(fd, root)
+        ]
+    expected = [
+        leaf.content if leaf.encoding == "base64" else leaf.content.replace(b"\n", line_end)
+        for leaf in leaves_of(tree)
+    ]
+    assert found == expected
+
+
+@given(TREES, BOUNDARY_SETS, st.data(), WINDOWS_BYTES)
+@settings(max_examples=150, deadline=None)
+def test_a_mutilated_message_gives_a_tree_that_is_true(
+    tree: Leaf | Branch, boundaries: list[bytes], data: st.DataObject, window_bytes: int
+) -> None:
+    message = rendered(tree, iter(boundaries))
+    for _ in range(data.draw(st.integers(1, 4), label="cuts")):
+        start = data.draw(st.integers(0, len(message)))
+        end = data.draw(st.integers(start, min(len(message), start + 30)))
+        message = (
+            message[:start]
+            + data.draw(st.sampled_from([b"", b"\n", b"\r", b"=", b"--", b'"', b"\x00\xff"]))
+            + message[end:]
+        )
+    assert_everything_holds(message, window_bytes)
+
+
+DELIMITERS = [b"--b\n", b"--b--\r\n", b"--b \t\n", b"\n--b", b"--c\n", b"--c--\n", b"--bc\n"]
+HEADERS = [
+    b"Content-Type: multipart/mixed; boundary=c\n",
+    b"Content-Type: multipart/digest; boundary=b\n",
+    b'Content-Type: multipart/alternative; boundary="b--"\n',
+    b"Content-Type: text/html; charset=utf-7\n",
+    b"Content-Type: message/rfc822\n",
+    b"Content-Transfer-Encoding: base64\n",
+    b"Content-Transfer-Encoding: quoted-printable\n",
+    b'Content-Disposition: attachment; filename="..\\x/"\n',
+    b"Content-Disposition: x; filename*0*=hex''%ff; filename*=a\n",
+]
+BODIES = [
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"=",
+    b"==",
+    b"=\n",
+    b"QUJD",
+    b"x" * 149,
+    b"\x00",
+    b"\xff",
+    b"text\n",
+    b"+2AA-",
+]
+MARKUP = [b"<p>", b"<!--", b"&#99999999999;"]
+HOSTILE_PIECES = st.sampled_from(DELIMITERS + HEADERS + BODIES + MARKUP)
+
+
+@given(st.lists(HOSTILE_PIECES, max_size=40).map(b"".join), WINDOWS_BYTES)
+@settings(max_examples=300, deadline=None)
+def test_hostile_fragments_in_any_order_give_a_tree_that_is_true(body: bytes, window_bytes: int) -> None:
+    assert_everything_holds(b"Content-Type: multipart/mixed; boundary=b\n\n" + body, window_bytes)
+    assert_everything_holds(body, window_bytes)
+
+
+@given(st.one_of(st.binary(), st.text("=?-*'utf8QqBb \t\r\n;\"\\%0aF:_").map(str.encode)))
+@settings(max_examples=300)
+def test_any_octets_are_a_header_that_reads_on_one_clean_line(octets: bytes) -> None:
+    facts = header_facts(parse_header_block(b"Subject:" + octets))
+    for text in text_of(octets), facts.subject:
+        assert text.encode().decode() == text
+        assert not set(text) & set(map(chr, [*range(32), 127, 0x2028, 0x202E]))
+    parameters(octets)
+
+
+@given(st.text())
+def test_any_markup_becomes_text(markup: str) -> None:
+    assert not set(from_html(markup)) & set("\x00\x1d\x1e\r\u202e")
+
+
+@given(st.one_of(st.text(max_size=400), st.text("./\\: con\u202e\x00a", max_size=20)))
+def test_any_name_becomes_one_that_file_systems_take(name: str) -> None:
+    safe = safe_file_name(name, "attachment.bin")
+    assert safe == safe_file_name(safe, "attachment.bin")
+    assert 0 < len(safe.encode()) <= MAX_FILE_NAME_BYTES
+    assert not set(safe) & set('/\\:*?"<>|\x00\n\u202e')
+    assert safe[0] not in ". "
+    assert safe[-1] not in ". "
