@@ -1,0 +1,121 @@
+"""The commands: builds collaborators from the config, and turns errors into exit statuses."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from woomera_milter import check, config, log, milter
+from woomera_milter.destinations import Destinations
+from woomera_milter.errors import EX_CONFIG, WoomeraError
+from woomera_milter.intercept import Interceptor
+from woomera_milter.links import Signer
+from woomera_milter.notice import Composer
+from woomera_milter.offload import Offload
+from woomera_milter.spool import SpooledMessage
+from woomera_milter.store import Store
+
+P = ParamSpec("P")
+
+
+def _exits(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn an error of ours into one line on stderr for each problem, and its exit status."""
+
+    @wraps(command)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except WoomeraError as error:
+            for line in str(error).splitlines():
+                click.echo(f"woomera: {line}", err=True)
+            sys.exit(error.exit_status)
+
+    return wrapper
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    envvar="WOOMERA_CONFIG",
+    default="/etc/woomera/config.yaml",
+    show_default=True,
+    show_envvar=True,
+    help="The configuration file.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"], case_sensitive=False),
+    default="info",
+    show_default=True,
+    help="What is logged to stderr; debug adds a line for each message that passes.",
+)
+@click.version_option(package_name="ses-woomera", prog_name="woomera")
+@click.pass_context
+def main(context: click.Context, path: Path, log_level: str) -> None:
+    """Keep mail that is over the relay's size limit from being lost.
+
+    Over-limit messages go to S3; their recipients get a small notice with a link.
+    """
+    log.set_up(log_level)
+    context.obj = path
+
+
+@main.command("milter")
+@click.pass_obj
+@_exits
+def milter_command(path: Path) -> None:
+    """Serve sendmail's milter socket in the foreground, until SIGTERM."""
+    configuration = _load(path)
+    milter.serve(configuration, _interceptor(configuration))
+    # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
+    sys.stderr.flush()
+    os._exit(0)
+
+
+@main.command("check")
+@click.option("--offline", is_flag=True, required=True, help="Look at the configuration alone.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+@_exits
+def check_command(path: Path, offline: bool, as_json: bool) -> None:
+    """Tell whether the configuration will work."""
+    findings = check.run_offline(path)
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
+    else:
+        for finding in findings:
+            click.echo(finding.line())
+    if any(finding.status == "failure" for finding in findings):
+        sys.exit(EX_CONFIG)
+
+
+def _interceptor(configuration: config.Config) -> Interceptor:
+    """Build what stores messages, and raise where this host's configuration cannot work."""
+    settings = configuration.milter
+    signer = Signer(configuration.links, configuration.storage)
+    now = datetime.now(UTC)
+    signer.ends_at(now, now + configuration.storage.retention)
+    SpooledMessage(settings.spool).close()
+    store = Store(configuration.storage, max_connections=settings.max_concurrent)
+    return Interceptor(
+        configuration,
+        Destinations(settings.mailers, settings.sendmail),
+        Offload(configuration, store, signer),
+        Composer(configuration.notice),
+    )
+
+
+def _load(path: Path) -> config.Config:
+    configuration = config.load(path)
+    for problem in config.warnings(configuration, path):
+        log.warning(problem)
+    return configuration

@@ -1,0 +1,121 @@
+"""Presigned links, and when they really end.
+
+A link that says "until Tuesday" works until Tuesday: its end is the earliest of what the
+configuration wants, what SigV4 allows (7 days), the end of the signer's credentials, and
+the day on which the lifecycle deletes the object (S3 User Guide, "Download and upload
+objects with presigned URLs").
+"""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woomera_milter import aws, config
+from woomera_milter.errors import PermanentError
+
+if TYPE_CHECKING:
+    from boto3 import Session
+    from mypy_boto3_s3 import S3Client
+
+SIGV4_LONGEST = timedelta(days=7)
+
+_REMEDY = (
+    "sign with an IAM user's keys (links.profile, or links.access_key_id and links.secret_access_key), "
+    "which live as long as the link says; a role's session ends after hours"
+)
+
+
+class Signer:
+    """Makes links that strangers can open. Safe to use from many threads at once."""
+
+    def __init__(self, links: config.Links, storage: config.Storage) -> None:
+        self._links = links
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._connection: tuple[Session, S3Client] | None = None
+
+    def ends_at(self, now: datetime, object_ends_at: datetime) -> datetime:
+        """Return when a link to an object that lives until `object_ends_at` will end, in whole seconds.
+
+        Raise PermanentError where that is sooner than links.minimum, even with credentials read anew.
+        """
+        ends_at = self._end(now, object_ends_at)
+        least = (now + self._links.minimum).replace(microsecond=0)
+        if ends_at < least:
+            with self._lock:
+                self._connection = None
+            ends_at = self._end(now, object_ends_at)
+        if ends_at < least:
+            raise _error(
+                f"a link would end at {ends_at:%Y-%m-%dT%H:%M:%SZ}, sooner than links.minimum allows",
+            )
+        return ends_at
+
+    def sign(self, key: str, ends_at: datetime) -> str:
+        """Return a link to `key` (below storage.prefix) that works until `ends_at`."""
+        _, client = self._connected()
+        signed_at = datetime.now(UTC).replace(microsecond=0)  # as X-Amz-Date, which has whole seconds
+        return client.generate_presigned_url(
+            "get_object",
+            Params={"Bucket": self._storage.bucket, "Key": self._storage.prefix + key},
+            ExpiresIn=int((ends_at - signed_at).total_seconds()),
+        )
+
+    def _end(self, now: datetime, object_ends_at: datetime) -> datetime:
+        ends = [now + self._links.expires, now + SIGV4_LONGEST, object_ends_at]
+        if (credentials_end := self._credentials_end()) is not None:
+            ends.append(credentials_end)
+        return min(ends).astimezone(UTC).replace(microsecond=0)
+
+    def _credentials_end(self) -> datetime | None:
+        """Return when the signing credentials end, or None for an IAM user's, which do not."""
+        try:
+            session, _ = self._connected()
+            credentials = session.get_credentials()
+            token = credentials.get_frozen_credentials().token if credentials else None
+        except (BotoCoreError, ClientError, RuntimeError, ValueError) as error:
+            # STS's refusals, keys that come expired, a program's output that is not JSON: botocore wraps none.
+            raise _error(f"the signing credentials cannot be had ({type(error).__name__})") from error
+        if credentials is None:
+            raise _error("there are no credentials to sign with")
+        # The end of temporary credentials is a private matter of botocore's, but there is no other source.
+        expires_at: datetime | None = getattr(credentials, "_expiry_time", None)
+        if token and expires_at is None:
+            raise _error("the session token to sign with does not say when it ends")
+        return expires_at
+
+    def _connected(self) -> "tuple[Session, S3Client]":
+        with self._lock:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection
+
+    def _connect(self) -> "tuple[Session, S3Client]":
+        links, storage = self._links, self._storage
+        source = links if links.profile or links.access_key_id else storage
+        session = aws.session(source.profile, source.access_key_id, source.secret_access_key)
+        # A link must lead to a host that recipients reach: the region's own (the global one redirects,
+        # and a signature does not survive that), never a VPC endpoint's or one from the environment.
+        addressing: Literal["auto", "path", "virtual"] = "path" if "." in storage.bucket else "virtual"
+        if links.endpoint_url:
+            addressing = storage.addressing
+        client = session.client(
+            "s3",
+            region_name=aws.region(storage),
+            endpoint_url=links.endpoint_url,
+            config=ClientConfig(  # type: ignore[call-arg]  # the stubs do not know all of its options
+                signature_version="s3v4",
+                ignore_configured_endpoint_urls=True,
+                use_dualstack_endpoint=False,
+                use_fips_endpoint=False,
+                s3={"addressing_style": addressing, "us_east_1_regional_endpoint": "regional"},
+            ),
+        )
+        return session, client
+
+
+def _error(problem: str) -> PermanentError:
+    return PermanentError(f"links: {problem}", remedy=_REMEDY, reason="links")

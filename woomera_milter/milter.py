@@ -1,0 +1,249 @@
+"""pymilter's callbacks, each a line or two, and the process that serves them.
+
+The only importer of pymilter. A connection has one `Session` at a time, made anew at each
+MAIL FROM, so nothing of one message is left for the next on the same connection.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import Milter
+import milter
+
+from woomera_milter import config, log
+from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.intercept import Interceptor, Replacement
+from woomera_milter.session import Session, Verdict
+
+ACTIONS = {"change headers": Milter.CHGHDRS, "add headers": Milter.ADDHDRS, "change the body": Milter.CHGBODY}
+REPLY_WRITE_S = 0.2
+
+ACCEPT: int = Milter.ACCEPT
+CONTINUE: int = Milter.CONTINUE
+REJECT: int = Milter.REJECT
+TEMPFAIL: int = Milter.TEMPFAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply with its enhanced status code (RFC 3463)."""
+
+    code: str
+    enhanced_code: str
+    text: str
+
+
+# X.3.0: other or undefined mail system status (RFC 3463, section 3.4).
+REPLIES = {
+    Verdict.TEMPFAIL: Reply(
+        "451", "4.3.0", "Message too large to relay, and storing it failed; try again later"
+    ),
+    Verdict.REJECT: Reply("554", "5.3.0", "Message too large to relay, and storing it failed"),
+}
+ANSWERS = {Verdict.PASS: ACCEPT, Verdict.TEMPFAIL: TEMPFAIL, Verdict.REJECT: REJECT}
+
+
+@dataclass(slots=True)
+class InHand:
+    """Counts the messages whose end-of-message is being worked on."""
+
+    _count: int = 0
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Hold one message."""
+        with self._changed:
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+    def wait_until_none(self, timeout_s: float) -> None:
+        """Return when no message is in hand any more, or the time is up."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._count == 0, timeout_s)
+
+
+@Milter.header_leading_space
+class Connection(Milter.Base):
+    """An SMTP connection of the MTA's. No callback raises: pymilter would print a traceback.
+
+    Callbacks marked noreply are not waited for by the MTA: they cannot refuse anything, and
+    need not, since all is decided at the end of the headers or of the message.
+    """
+
+    def __init__(self, new_session: Callable[[str], Session], in_hand: InHand) -> None:
+        self._new_session = new_session
+        self._in_hand = in_hand
+        self._session: Session | None = None
+
+    def negotiate(self, options: list[int]) -> int:
+        """Ask for what we need and nothing else; refuse an MTA that lacks it."""
+        offered_actions, offered_protocol = options[0], options[1]
+        missing = [what for what, action in ACTIONS.items() if not offered_actions & action]
+        if not offered_protocol & Milter.P_HDR_LEADSPC:
+            missing.append("leave header values as they are (SMFIP_HDR_LEADSPC)")
+        if missing:
+            log.refused_mta(", ".join(missing))
+            return REJECT
+        answer: int = super().negotiate(options)
+        options[0] = sum(ACTIONS.values())
+        # Without this sendmail.mc would have to list the macro; pymilter's decorator fails on Python 3.
+        self._ctx.setsymlist(Milter.M_EOH, "i {msg_size}")
+        return answer
+
+    @Milter.noreply
+    def envfrom(self, sender: str, *_parameters: str) -> int:
+        """MAIL FROM: a new message."""
+        self._end_session()
+        self._session = self._new_session(_address(sender))
+        return CONTINUE
+
+    @Milter.noreply
+    def envrcpt(self, recipient: str, *_parameters: str) -> int:
+        """RCPT TO."""
+        if self._session:
+            self._session.add_recipient(_address(recipient), self.getsymval("{rcpt_mailer}") or "")
+        return CONTINUE
+
+    @Milter.noreply
+    @Milter.decode("bytes")
+    def header(self, name: str, value: bytes) -> int:
+        """Take one header field."""
+        if self._session:
+            self._session.add_header(name, value)
+        return CONTINUE
+
+    def eoh(self) -> int:
+        """End of headers: the body is only asked for where the message may be over the limit."""
+        if self._session is None:
+            return TEMPFAIL
+        msg_size = self.getsymval("{msg_size}") or ""
+        wants_body = self._session.end_headers(
+            self.getsymval("i") or "", int(msg_size) if msg_size.isdigit() else None
+        )
+        return CONTINUE if wants_body else ACCEPT
+
+    @Milter.noreply
+    def body(self, chunk: bytes) -> int:
+        """Take a part of the body, at most 64 KB."""
+        if self._session:
+            self._session.add_body(chunk)
+        return CONTINUE
+
+    def eom(self) -> int:
+        """End of message: decide, and carry it out."""
+        if self._session is None:
+            return TEMPFAIL
+        with self._in_hand.one():
+            decision = self._session.end_message(self._report_progress)
+            answer = self._replace(decision) if isinstance(decision, Replacement) else self._answer(decision)
+        self._end_session()
+        return answer
+
+    def _answer(self, verdict: Verdict) -> int:
+        if reply := REPLIES.get(verdict):
+            self.setreply(reply.code, reply.enhanced_code, reply.text)
+        return ANSWERS[verdict]
+
+    def _replace(self, replacement: Replacement) -> int:
+        """Headers first, the body last: sendmail cuts its copy of the message at the first new octet."""
+        try:
+            for change in replacement.header_changes:
+                self.chgheader(change.name, change.index, change.value)
+            self.replacebody(replacement.body)
+        except milter.error:
+            # The MTA is gone or will not do it; whatever on_failure says, half a change must not pass.
+            log.failed(
+                replacement.queue_id, "mta", Verdict.TEMPFAIL.value, "the MTA refused a change to the message"
+            )
+            return self._answer(Verdict.TEMPFAIL)
+        return ACCEPT
+
+    def _report_progress(self) -> None:
+        try:
+            self.progress()
+        except milter.error as error:
+            raise TemporaryError(
+                "the MTA hung up while the message was being stored", reason="mta"
+            ) from error
+
+    def abort(self) -> int:
+        """The message ends early: RSET, a lost client, another filter's refusal."""
+        self._end_session()
+        return CONTINUE
+
+    def close(self) -> int:
+        """Leave the connection."""
+        self._end_session()
+        return CONTINUE
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _address(path: str) -> str:
+    """Return the address of a RFC 5321 path: without angle brackets, and as valid UTF-8."""
+    return (
+        path.removeprefix("<").removesuffix(">").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    )
+
+
+def serve(configuration: config.Config, interceptor: Interceptor) -> None:
+    """Serve the milter socket until SIGTERM, then finish what is in hand.
+
+    Raise PermanentError or TemporaryError where the socket cannot be had.
+    """
+    settings = configuration.milter
+    in_hand = InHand()
+    workers = ThreadPoolExecutor(settings.max_concurrent, thread_name_prefix="store")
+    new_session = partial(Session, configuration, interceptor, workers)
+    Milter.factory = partial(Connection, new_session, in_hand)
+    milter.set_flags(sum(ACTIONS.values()))
+    os.umask(0o177)
+    _make_way(settings.socket)
+    log.started("milter", socket=settings.socket)
+    try:
+        Milter.runmilter("woomera", settings.socket, rmsock=False)
+    except milter.error as error:
+        raise TemporaryError(
+            f"milter.socket: {settings.socket} cannot be opened ({error})",
+            remedy="see that the folder belongs to the milter's user, and that no other process has the port",
+            reason="socket",
+        ) from error
+    in_hand.wait_until_none(settings.deadline.total_seconds())
+    time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
+    log.stopped("milter")
+    workers.shutdown(wait=False, cancel_futures=True)
+
+
+def _make_way(address: str) -> None:
+    """Remove the socket file that a killed milter has left; refuse to take a living one's place."""
+    if not address.startswith(("unix:", "local:")):
+        return
+    path = Path(address.partition(":")[2])
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return
+        except OSError:
+            path.unlink()
+            return
+    raise PermanentError(
+        f"milter.socket: another process already serves {path}", remedy="stop it first", reason="socket"
+    )

@@ -1,0 +1,158 @@
+"""One message on its way through the milter: collected, measured, and decided upon at its end.
+
+Knows nothing of libmilter: `milter.py` calls it and carries out what it decides.
+"""
+
+import concurrent.futures
+from collections.abc import Callable
+from concurrent.futures import Executor
+from enum import Enum
+
+from woomera_milter import config, log
+from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
+from woomera_milter.intercept import Interceptor, OverLimit, Replacement
+from woomera_milter.mime import HeaderField
+from woomera_milter.spool import Deadline, Envelope, Measure, SpooledMessage, proves_small
+
+# progress restarts sendmail's R timeout (libmilter API, smfi_progress), which may be as short as 10 s.
+PROGRESS_EVERY_S = 3.0
+
+# sendmail takes these out of what it relays, and no recipient may see them (RFC 5322, section 3.6.3).
+_HIDDEN_HEADERS = frozenset({"bcc", "resent-bcc"})
+
+
+class Verdict(Enum):
+    """What becomes of a message that is not replaced."""
+
+    PASS = "pass"
+    TEMPFAIL = "tempfail"
+    REJECT = "reject"
+
+
+class Session:
+    """One message, from MAIL FROM to its end. Call `close` whatever happened to it."""
+
+    def __init__(
+        self, configuration: config.Config, interceptor: Interceptor, workers: Executor, envelope_sender: str
+    ) -> None:
+        self._milter = configuration.milter
+        self._limit_bytes = configuration.limit
+        self._interceptor = interceptor
+        self._workers = workers
+        self._envelope_sender = envelope_sender
+        self._recipients: list[str] = []
+        self._mailers: set[str] = set()
+        self._headers: list[HeaderField] = []
+        self._queue_id = ""
+        self._measure = Measure()
+        self._message: SpooledMessage | None = None
+        self._spool_failure: TemporaryError | None = None
+
+    def add_recipient(self, address: str, mailer: str) -> None:
+        """Take an envelope recipient, and the mailer that sendmail means to use for it ({rcpt_mailer})."""
+        self._recipients.append(address)
+        self._mailers.add(mailer)
+
+    def add_header(self, name: str, value: bytes) -> None:
+        """Take a header field: the octets after the colon, folds as LF and white space."""
+        self._headers.append(HeaderField(name, value.replace(b"\n", b"\r\n")))
+
+    def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
+        """Tell whether the body is needed: not where {msg_size} already proves the message small."""
+        self._queue_id = queue_id
+        if (
+            msg_size is not None
+            and self._milter.trust_msg_size
+            and proves_small(msg_size, self._limit_bytes, self._milter.allowance)
+        ):
+            log.passed(queue_id, "small", msg_size=msg_size)
+            return False
+        try:
+            self._message = SpooledMessage(self._milter.spool)
+        except TemporaryError as error:
+            self._spool_failure = error
+        for name, value in self._headers:
+            field = b"%s:%s\r\n" % (name.encode(), value)
+            self._measure.feed(field)
+            if name.lower() not in _HIDDEN_HEADERS:
+                self._spool(field)
+        self.add_body(b"\r\n")
+        return True
+
+    def add_body(self, octets: bytes) -> None:
+        """Take the next octets of the body, in wire form."""
+        self._measure.feed(octets)
+        self._spool(octets)
+
+    def _spool(self, octets: bytes) -> None:
+        # A spool that fails is no matter until the message turns out to be over the limit: a smaller
+        # one passes all the same. (libmilter takes no answer to a body chunk anyway.)
+        if self._message is None:
+            return
+        try:
+            self._message.write(octets)
+        except TemporaryError as error:
+            self._spool_failure = error
+            self.close()
+
+    def end_message(self, progress: Callable[[], None]) -> Replacement | Verdict:
+        """Decide. An over-limit message is stored and verified when this returns its replacement.
+
+        Calls `progress` every few seconds. Never raises: any failure becomes what milter.on_failure says.
+        """
+        try:
+            measured_bytes = self._measure.measured_bytes + self._milter.allowance
+            if measured_bytes <= self._limit_bytes:
+                log.passed(self._queue_id, "within the limit", measured_bytes=measured_bytes)
+                return Verdict.PASS
+            replacement = self._intercept(measured_bytes, progress)
+        except WoomeraError as error:
+            log.failed(self._queue_id, error.reason, self._milter.on_failure, str(error))
+            return Verdict(self._milter.on_failure)
+        except Exception as error:  # the boundary: the client hears a clear answer, whatever broke
+            log.crashed(self._queue_id, self._milter.on_failure, error)
+            return Verdict(self._milter.on_failure)
+        if replacement is None:
+            log.passed(self._queue_id, "not for the relay", measured_bytes=measured_bytes)
+            return Verdict.PASS
+        return replacement
+
+    def _intercept(self, measured_bytes: int, progress: Callable[[], None]) -> Replacement | None:
+        if self._message is None:
+            raise self._spool_failure or TemporaryError("the message was not spooled", reason="spool")
+        message = self._message
+        deadline = Deadline(self._milter.deadline.total_seconds())
+        work = self._workers.submit(
+            self._interceptor.intercept,
+            OverLimit(
+                message=message,
+                envelope=Envelope(self._envelope_sender, tuple(self._recipients)),
+                mailers=frozenset(self._mailers),
+                headers=self._headers,
+                queue_id=self._queue_id,
+                measured_bytes=measured_bytes,
+            ),
+            deadline,
+        )
+        # From here on the file is the worker's, which may still read it when the deadline has passed.
+        self._message = None
+        work.add_done_callback(lambda _: message.close())
+        while not _done(work, min(PROGRESS_EVERY_S, deadline.remaining_s)):
+            if deadline.remaining_s <= 0:
+                work.cancel()
+                raise DeadlineError(
+                    "storing the message took longer than milter.deadline",
+                    remedy="see whether S3 is slow, or more than milter.max_concurrent messages wait for it",
+                )
+            progress()
+        return work.result()
+
+    def close(self) -> None:
+        """Give back what the message took."""
+        if self._message is not None:
+            self._message.close()
+            self._message = None
+
+
+def _done(work: "concurrent.futures.Future[Replacement | None]", timeout_s: float) -> bool:
+    return bool(concurrent.futures.wait([work], max(timeout_s, 0.0)).done)

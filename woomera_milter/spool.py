@@ -1,0 +1,202 @@
+"""The message on disk while we hold it, its measured size and its digests.
+
+The file has no name (O_TMPFILE, or unlinked at once), so a crash leaves no mail lying
+about; it is read with pread(2), so that several readers need no lock and no mapping.
+"""
+
+import hashlib
+import io
+import os
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from woomera_milter.errors import DeadlineError, TemporaryError
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+LONGEST_LINE = 990
+BREAK_EVERY = 989
+BREAK_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """RFC 5321's envelope: addresses without angle brackets; the null sender is ""."""
+
+    envelope_sender: str
+    recipients: tuple[str, ...]
+
+
+class Deadline:
+    """A moment by which work has to be done, on the monotonic clock."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self, timeout_s: float) -> None:
+        self._at = time.monotonic() + timeout_s
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left; negative when it has passed."""
+        return self._at - time.monotonic()
+
+    def check(self, attempted: str) -> None:
+        """Raise DeadlineError if the time is up."""
+        if self.remaining_s <= 0:
+            raise DeadlineError(f"{attempted} took longer than milter.deadline")
+
+
+class Measure:
+    """Measures a message that arrives in pieces: INTERFACE.md, "Measured size".
+
+    Sendmail breaks lines that are longer than a mailer's `L=` (990 for esmtp, 2040 for relay;
+    op.me, "Mailer definitions") by inserting "!", CRLF and a space. The measured size counts
+    what that adds at most, so that the message is under the limit after the breaks too.
+    """
+
+    __slots__ = ("_breaks", "_line_bytes", "wire_bytes")
+
+    def __init__(self) -> None:
+        self.wire_bytes = 0
+        self._breaks = 0
+        self._line_bytes = 0  # of the line that has not ended yet
+
+    def feed(self, octets: bytes) -> None:
+        """Take the next octets, in wire form (CRLF line ends), cut anywhere."""
+        length = len(octets)
+        self.wire_bytes += length
+        begun = self._line_bytes
+        start = 0
+        while True:
+            # Steps from line end to line end of the last short line in reach, about 990 octets
+            # at once, which is much faster than looking at each line.
+            reach = start + LONGEST_LINE + 2 - begun
+            end = octets.rfind(b"\n", start, reach) if reach > start else -1
+            if end < 0:
+                if reach >= length:
+                    break
+                end = octets.find(b"\n", max(start, reach))
+                if end < 0:
+                    break
+                self._breaks += _breaks(begun + end - start - 1)
+            start = end + 1
+            begun = 0
+        self._line_bytes = begun + length - start
+
+    @property
+    def measured_bytes(self) -> int:
+        """The measured size so far, without milter.allowance."""
+        return self.wire_bytes + BREAK_BYTES * (self._breaks + _breaks(self._line_bytes))
+
+
+def _breaks(line_bytes: int) -> int:
+    return (line_bytes - 1) // BREAK_EVERY if line_bytes > LONGEST_LINE else 0
+
+
+def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int) -> bool:
+    """Tell whether sendmail's {msg_size} alone shows that the message is not over the limit.
+
+    It counts headers and body with LF line ends. On the wire each LF is two octets, and a line of
+    n octets grows by 4 x ((n - 1) // 989) < n + 1 from breaks, so twice the value bounds all of it.
+    """
+    return 2 * msg_size + allowance_bytes <= limit_bytes
+
+
+class SpooledMessage:
+    """A message in wire form, in an unnamed file of mode 0600, hashed in one pass as it is written.
+
+    Whoever holds it calls `close` once; nothing else removes it but the end of the process.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Raise TemporaryError where `folder` cannot take a file."""
+        self.size_bytes = 0
+        # S3's Content-MD5 is a check against damage, not a defence: allowed on FIPS hosts too.
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+        try:
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - held until close()
+        except OSError as error:
+            raise _spool_error(folder, error) from error
+        self._folder = folder
+
+    def write(self, octets: bytes) -> None:
+        """Append. Raise TemporaryError where the disk is full or fails."""
+        rest = memoryview(octets)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise _spool_error(self._folder, error) from error
+        self._md5.update(octets)
+        self._sha256.update(octets)
+        self.size_bytes += len(octets)
+
+    def close(self) -> None:
+        """Give the disk space back."""
+        self._file.close()
+
+    def fileno(self) -> int:
+        """The descriptor, for pread(2) only: the file's own position belongs to the writer."""
+        return self._file.fileno()
+
+    @property
+    def md5(self) -> bytes:
+        """MD5 digest (16 octets) of all that was written."""
+        return self._md5.digest()
+
+    @property
+    def sha256(self) -> bytes:
+        """SHA-256 digest (32 octets) of all that was written."""
+        return self._sha256.digest()
+
+
+def _spool_error(folder: Path, error: OSError) -> TemporaryError:
+    return TemporaryError(
+        f"milter.spool: {folder} cannot hold the message ({os.strerror(error.errno or 0)})",
+        remedy="see that the folder exists, belongs to the milter's user and has room",
+        reason="spool",
+    )
+
+
+class SpoolReader(io.RawIOBase):
+    """The spooled message as a seekable stream for an upload; each reader has a position of its own.
+
+    Reading raises DeadlineError once the deadline has passed, which is what ends an upload that
+    nobody waits for any more.
+    """
+
+    def __init__(self, message: SpooledMessage, deadline: Deadline) -> None:
+        super().__init__()
+        self._message = message
+        self._deadline = deadline
+        self._position = 0
+
+    def readable(self) -> bool:
+        """True."""
+        return True
+
+    def seekable(self) -> bool:
+        """True: botocore rewinds the stream to send it again."""
+        return True
+
+    def tell(self) -> int:
+        """The position, in octets."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Move the position, as in io.IOBase."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._message.size_bytes}[whence]
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: "WriteableBuffer") -> int:
+        """Fill `buffer` from the position on."""
+        self._deadline.check("storing the message")
+        count = os.preadv(self._message.fileno(), [buffer], self._position)
+        self._position += count
+        return count

@@ -1,0 +1,212 @@
+"""S3: every key name, and putting objects so that the server itself verifies them.
+
+An object is sent with `Content-MD5` and `x-amz-checksum-sha256`, so damage on the way is
+refused by the server and never found out by a recipient (S3 API reference, PutObject;
+S3 User Guide, "Checking object integrity").
+"""
+
+import hashlib
+import io
+import json
+import re
+import threading
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote
+
+from botocore.config import Config as ClientConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woomera_milter import aws, config
+from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.spool import Deadline, SpooledMessage, SpoolReader
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef, PutObjectRequestTypeDef
+
+Answer = TypeVar("Answer")
+
+CONNECT_TIMEOUT_S = 5
+READ_TIMEOUT_S = 20
+
+# Credentials that rotated under us show as any of these; a session built anew reads the new ones.
+_CREDENTIAL_ERRORS = frozenset(
+    {
+        "AccessDenied",
+        "ExpiredToken",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "NoCredentialsError",
+        "CredentialRetrievalError",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+    }
+)
+_REMEDIES = {
+    "NoSuchBucket": "create the bucket, or correct storage.bucket",
+    "PermanentRedirect": "set storage.region to the bucket's region",
+    "AuthorizationHeaderMalformed": "set storage.region to the bucket's region",
+    "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key)",
+    "InvalidAccessKeyId": "correct the access key of storage",
+    "SignatureDoesNotMatch": "correct the secret key of storage, and check the clock of this host",
+    "RequestTimeTooSkewed": "set the clock of this host",
+    "NoCredentialsError": "give storage a profile or keys, or the instance a role",
+    "ProfileNotFound": "correct storage.profile",
+}
+_DEFAULT_REMEDY = "see whether S3 and the network are well; it is tried again when the client sends again"
+
+
+def message_key(message_id: str, received_at: datetime) -> str:
+    """Return the key of a stored message, below storage.prefix."""
+    return f"{_folder(message_id, received_at)}message.eml"
+
+
+def sidecar_key(message_id: str, received_at: datetime) -> str:
+    """Return the key of the sidecar beside that message."""
+    return f"{_folder(message_id, received_at)}envelope.json"
+
+
+def _folder(message_id: str, received_at: datetime) -> str:
+    return f"messages/{received_at.astimezone(UTC):%Y/%m/%d}/{message_id}/"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An object that the server has verified; S3 may delete it at `ends_at`, not before."""
+
+    key: str
+    ends_at: datetime
+
+
+class Store:
+    """The bucket. Safe to use from many threads at once.
+
+    Methods raise TemporaryError (S3 down, slow, throttling), PermanentError (no such bucket, wrong
+    keys, missing rights) or DeadlineError, each with the remedy.
+    """
+
+    def __init__(self, storage: config.Storage, max_connections: int) -> None:
+        self._storage = storage
+        self._max_connections = max_connections
+        self._lock = threading.Lock()
+        self._client: S3Client | None = None
+
+    def put_message(
+        self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
+    ) -> Stored:
+        """Store the spooled message as `message/rfc822`, to be saved as `file_name` by browsers."""
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._storage.bucket,
+            "Key": self._storage.prefix + key,
+            "Body": io.BufferedReader(SpoolReader(message, deadline)),
+            "ContentLength": message.size_bytes,
+            "ContentType": "message/rfc822",
+            "ContentDisposition": _attachment_disposition(file_name),
+            "ContentMD5": b64encode(message.md5).decode(),
+            "ChecksumSHA256": b64encode(message.sha256).decode(),
+        }
+        answer = self._put(request, deadline)
+        return Stored(key, self._ends_at(answer.get("Expiration", ""), now))
+
+    def put_json(self, key: str, value: object, deadline: Deadline) -> None:
+        """Store a JSON document."""
+        octets = json.dumps(value, ensure_ascii=False, indent=1).encode()
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._storage.bucket,
+            "Key": self._storage.prefix + key,
+            "Body": octets,
+            "ContentType": "application/json",
+            "ContentMD5": b64encode(hashlib.md5(octets, usedforsecurity=False).digest()).decode(),
+            "ChecksumSHA256": b64encode(hashlib.sha256(octets).digest()).decode(),
+        }
+        self._put(request, deadline)
+
+    def _put(self, request: "PutObjectRequestTypeDef", deadline: Deadline) -> "PutObjectOutputTypeDef":
+        attempted = f"storing s3://{request['Bucket']}/{request['Key']}"
+        deadline.check(attempted)
+        if self._storage.encryption != "none":
+            request["ServerSideEncryption"] = self._storage.encryption
+        if self._storage.kms_key_id:
+            request["SSEKMSKeyId"] = self._storage.kms_key_id
+        try:
+            return self._with_fresh_credentials(lambda client: client.put_object(**request))
+        except (ClientError, BotoCoreError) as error:
+            deadline.check(attempted)
+            raise _explain(error, attempted) from error
+
+    def _with_fresh_credentials(self, operation: Callable[["S3Client"], Answer]) -> Answer:
+        """Run the operation; where credentials are refused, once more with a session built anew."""
+        client = self._connected(instead_of=None)
+        try:
+            return operation(client)
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) not in _CREDENTIAL_ERRORS:
+                raise
+        return operation(self._connected(instead_of=client))
+
+    def _connected(self, instead_of: "S3Client | None") -> "S3Client":
+        with self._lock:
+            if self._client is None or self._client is instead_of:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> "S3Client":
+        storage = self._storage
+        session = aws.session(storage.profile, storage.access_key_id, storage.secret_access_key)
+        return session.client(
+            "s3",
+            region_name=storage.region,
+            endpoint_url=storage.endpoint_url,
+            config=ClientConfig(
+                signature_version="s3v4",
+                connect_timeout=CONNECT_TIMEOUT_S,
+                read_timeout=READ_TIMEOUT_S,
+                retries={"total_max_attempts": 3, "mode": "standard"},
+                max_pool_connections=self._max_connections,
+                tcp_keepalive=True,
+                request_checksum_calculation="when_required",
+                s3={
+                    "addressing_style": storage.addressing,
+                    # Content-MD5 is among the signed headers, so it vouches for the body; hashing
+                    # that once more for the signature, as botocore does over plain HTTP, adds nothing.
+                    "payload_signing_enabled": False,
+                },
+            ),
+        )
+
+    def _ends_at(self, expiration: str, now: datetime) -> datetime:
+        """Return when a lifecycle rule may delete the object, as `x-amz-expiration` and `retention` say."""
+        ends_at = now + self._storage.retention
+        if found := re.search(r'expiry-date="([^"]+)"', expiration):
+            ends_at = min(ends_at, parsedate_to_datetime(found[1]))
+        return ends_at
+
+
+def _attachment_disposition(file_name: str) -> str:
+    """Return a Content-Disposition that saves under `file_name` (RFC 6266, Appendix D)."""
+    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", file_name)
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name, safe='')}"
+
+
+def _code(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return error.response.get("Error", {}).get("Code", "")
+    return type(error).__name__
+
+
+def _explain(error: ClientError | BotoCoreError, attempted: str) -> WoomeraError:
+    """Say what went wrong without botocore's own text, which may hold URLs and keys."""
+    code = _code(error)
+    answer = error.response if isinstance(error, ClientError) else {}
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    permanent = 400 <= status < 500 and code not in {"BadDigest", "RequestTimeout", "SlowDown"}
+    kind = (
+        PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
+    )
+    problem = f"{attempted} failed: {code}" + (f" ({status})" if status else "")
+    return kind(problem, remedy=_REMEDIES.get(code, _DEFAULT_REMEDY), reason="store")
