@@ -97,6 +97,8 @@ class Signer:
         links, storage = self._links, self._storage
         source = links if links.profile or links.access_key_id else storage
         session = aws.session(source.profile, source.access_key_id, source.secret_access_key)
+        keeper = aws.session(storage.profile, storage.access_key_id, storage.secret_access_key)
+        region = storage.region or keeper.region_name  # not that of a signer's own profile
         # A link must lead to a host that recipients reach: the region's own (the global one redirects,
         # and a signature does not survive that), never a VPC endpoint's or one from the environment.
         addressing: Literal["auto", "path", "virtual"] = "path" if "." in storage.bucket else "virtual"
@@ -104,7 +106,7 @@ class Signer:
             addressing = storage.addressing
         client = session.client(
             "s3",
-            region_name=aws.region(storage),
+            region_name=region,
             endpoint_url=links.endpoint_url,
             config=ClientConfig(  # type: ignore[call-arg]  # the stubs do not know all of its options
                 signature_version="s3v4",

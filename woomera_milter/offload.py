@@ -90,11 +90,12 @@ class Offload:
         fd = message.fileno()
         try:
             root = mime.outline(fd, message.size_bytes)
+            text = mime.body_text(fd, root, self._text_bytes)
             return Contents(
                 headers=facts,
                 attachments=mime.attachments(fd, root),
-                text=mime.body_text(fd, root, self._text_bytes),
-                protection=mime.protection(root),
+                text=text,
+                protection=mime.protection(root, text.text),
             )
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
             log.degraded(queue_id, "attachments and text", type(error).__name__)

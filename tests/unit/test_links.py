@@ -63,32 +63,24 @@ def end_of(link: str) -> datetime:
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_link_leads_to_the_buckets_own_host_in_its_region(region: str) -> None:
-    link = link_of(signer({"region": region} | STORAGE_KEYS))
-
-    address = urlsplit(link)
-    assert (address.scheme, address.netloc) == ("https", f"example-large-mail.{REGIONS[region]}")
-    assert address.path == f"/{KEY}"
-
-
-@pytest.mark.parametrize("region", REGIONS)
-def test_link_to_a_bucket_with_dots_names_it_in_the_path_since_no_certificate_fits(region: str) -> None:
-    link = link_of(signer({"bucket": "mail.example.com", "region": region} | STORAGE_KEYS))
-
-    address = urlsplit(link)
-    assert (address.scheme, address.netloc) == ("https", REGIONS[region])
-    assert address.path == f"/mail.example.com/{KEY}"
-
-
-@pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("bucket", ["example-large-mail", "mail.example.com"], ids=["plain", "with dots"])
-def test_link_is_signed_by_sigv4_and_short(region: str, bucket: str) -> None:
+def test_link_is_short_signed_by_sigv4_and_leads_to_the_host_of_the_buckets_region(
+    bucket: str, region: str
+) -> None:
     link = link_of(signer({"bucket": bucket, "region": region} | STORAGE_KEYS))
 
+    # S3's certificates fit one label before the host, so a bucket with dots stands in the path.
+    host = REGIONS[region]
+    place = f"{host}/{bucket}" if "." in bucket else f"{bucket}.{host}"
+    assert link.startswith(f"https://{place}/{KEY}?")
     fields = query(link)
     assert fields["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
     assert fields["X-Amz-Credential"].split("/")[2:] == [region, "s3", "aws4_request"]
-    assert set(fields) == {
+    assert len(link) < 500
+
+
+def test_link_says_nothing_of_the_message() -> None:
+    assert set(query(link_of(signer()))) == {
         "X-Amz-Algorithm",
         "X-Amz-Credential",
         "X-Amz-Date",
@@ -96,7 +88,6 @@ def test_link_is_signed_by_sigv4_and_short(region: str, bucket: str) -> None:
         "X-Amz-SignedHeaders",
         "X-Amz-Signature",
     }
-    assert len(link) < 500
 
 
 @pytest.mark.parametrize("addressing", ["auto", "path", "virtual"])
@@ -140,7 +131,9 @@ def test_profile_with_an_endpoint_of_its_own_does_not_lead_a_link_there(tmp_path
 def test_without_storage_region_the_link_leads_to_the_region_in_which_the_milter_stores(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "config").write_text("[profile store]\nregion = eu-west-1\n[profile signer]\nregion = eu-south-2\n")
+    (tmp_path / "config").write_text(
+        "[profile store]\nregion = eu-west-1\n[profile signer]\nregion = eu-south-2\n"
+    )
     write_keys(tmp_path, "store", STORAGE_KEYS)
     write_keys(tmp_path, "signer", SIGNER_KEYS)
 
@@ -150,9 +143,11 @@ def test_without_storage_region_the_link_leads_to_the_region_in_which_the_milter
 
 
 def test_host_that_recipients_reach_is_used_where_the_configuration_names_one() -> None:
-    link = link_of(signer(endpoint_url="https://mail.example.com:9000"))
+    link = link_of(
+        signer({"addressing": "path"} | STORAGE_KEYS, endpoint_url="https://mail.example.com:9000")
+    )
 
-    assert urlsplit(link).netloc == "example-large-mail.mail.example.com:9000"
+    assert link.startswith(f"https://mail.example.com:9000/example-large-mail/{KEY}?")
 
 
 def test_prefix_of_the_bucket_is_part_of_the_link() -> None:
@@ -166,7 +161,9 @@ def test_prefix_of_the_bucket_is_part_of_the_link() -> None:
     [
         pytest.param({}, MONTH, timedelta(days=7), id="SigV4's 7 days"),
         pytest.param({"expires": "2d"}, MONTH, timedelta(days=2), id="links.expires"),
-        pytest.param({"expires": "36h"}, timedelta(days=3), timedelta(hours=36), id="before the object's end"),
+        pytest.param(
+            {"expires": "36h"}, timedelta(days=3), timedelta(hours=36), id="before the object's end"
+        ),
         pytest.param({}, timedelta(days=3), timedelta(days=3), id="the object's end"),
         pytest.param({"minimum": "0s"}, timedelta(minutes=5), timedelta(minutes=5), id="no minimum"),
     ],
