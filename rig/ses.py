@@ -142,7 +142,7 @@ class _Envelope:
         self.sender, self.recipients = None, []
 
     def reply_to(self, verb: str, line: str) -> str:
-        """Return the reply to a command without a message, in the order that RFC 5321 section 3.3 asks for."""
+        """Return the reply to a command, which must come in the order of RFC 5321 section 3.3."""
         path = _PATH.fullmatch(line)
         match verb:
             case "EHLO":

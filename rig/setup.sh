@@ -98,10 +98,10 @@ use a machine or a container without another mail server"
 # Debian starts what it installs, unless the policy file says no (see invoke-rc.d(8)).
 forbid_service_starts() {
     [[ ! -e $POLICY ]] || return 0
+    policy_is_ours=true
     trap allow_service_starts EXIT
     printf '#!/bin/sh\nexit 101\n' | as_root tee "$POLICY" >/dev/null
     as_root chmod 755 "$POLICY"
-    policy_is_ours=true
 }
 allow_service_starts() {
     if $policy_is_ours; then as_root rm -f "$POLICY"; fi
@@ -111,10 +111,13 @@ allow_service_starts() {
 install_on_amazon_linux() {
     local wanted=("${AMAZON_PACKAGES[@]}") missing=() package
     find_python >/dev/null || wanted+=("${AMAZON_PYTHON[@]}")
-    if [[ $1 != demo ]] && dnf -q info "$BROWSER" >/dev/null 2>&1; then wanted+=("$BROWSER"); fi
     for package in "${wanted[@]}"; do
         rpm -q --quiet "$package" || missing+=("$package")
     done
+    # Not every release of Amazon Linux has a browser.
+    if [[ $1 != demo ]] && ! rpm -q --quiet "$BROWSER" && dnf -q info "$BROWSER" >/dev/null 2>&1; then
+        missing+=("$BROWSER")
+    fi
     ((${#missing[@]})) || return 0
     may_be_root || die "as root, run this once, then try again:
 dnf install -y ${missing[*]}"
