@@ -17,40 +17,41 @@ from woomera_milter.text import decode
 MAX_LINE_OCTETS = 990  # sendmail's esmtp mailer breaks longer lines; RFC 5322 section 2.1.1 allows 998
 FOLD_AT_OCTETS = 76  # RFC 2047 section 2, for lines that hold an encoded word
 MAX_ENCODED_WORD_OCTETS = 75
-MAX_WORD_OCTETS = 700
+MAX_WORD_OCTETS = 700  # of what may stand on a line without a fold, beside a name of MAX_NAME_OCTETS
 MAX_ADDRESS_OCTETS = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, a domain of 255
 MAX_NAME_OCTETS = 200  # of a field that has to be rewritten: name and word share a line
 
 
-def names(text: str) -> frozenset[str]:
+def field_names(text: str) -> frozenset[str]:
     """Lower-case field names, to be compared with those of a message."""
     return frozenset(text.split())
 
 
-ADDRESS_FIELDS = names(
+ADDRESS_FIELDS = field_names(
     "from to cc bcc reply-to sender resent-from resent-to resent-cc resent-bcc resent-reply-to"
     " resent-sender disposition-notification-to return-receipt-to errors-to bounces-to delivered-to"
     " original-from original-recipient return-path"
 )
-_OTHER_STRUCTURED_FIELDS = names("date resent-date received list-id")
-_MESSAGE_ID_FIELDS = names("message-id resent-message-id original-message-id in-reply-to references")
+_OTHER_STRUCTURED_FIELDS = field_names("date resent-date received list-id")
+_MESSAGE_ID_FIELDS = field_names("message-id resent-message-id original-message-id in-reply-to references")
 
 _SAFE_VALUE = re.compile(rb"(?:[\t\x20-\x7e]|\r\n(?=[\t ]))*")
 _FOLD = re.compile(rb"\r\n(?=[\t ])")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]+")
-_QUOTED_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_QUOTED = re.compile(r'\\(.)|"((?:[^"\\]|\\.)*+)"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _PARENTHESIS = re.compile(r"\\.|[()]")
-# Stands for the white space around an encoded word, wherever there is none yet (RFC 2047 section 5).
+# No text here holds NUL. It stands for the white space around an encoded word, where there may be some
+# already (RFC 2047 section 5).
 _GAP = "\0"
 _GAPS = re.compile(" *\0[ \0]*")
 _LONG_GAP = re.compile(" {60,}")
-_TOKEN_PATTERNS = (
-    ("angle", re.compile(r"<[^<>]*>")),
-    ("separator", re.compile(r"[,;:]")),
-    ("words", re.compile(r'(?:"(?:[^"\\]|\\.)*"|\[[^\[\]]*\]|\\.|[^<(,;:])+')),
-    ("words", re.compile(".")),  # a bracket that never closes
+# The last alternative takes a "<" that never closes, and every "(".
+_TOKEN = re.compile(
+    r"(?P<angle><[^<>]*>)"
+    r"|(?P<separator>[,;:])"
+    r'|(?P<words>(?:"(?:[^"\\]|\\.)*+"|\[[^\[\]]*\]|\\.|[^<(,;:])+|.)'
 )
 
 
@@ -102,15 +103,15 @@ def shortened(field: HeaderField, max_bytes: int) -> HeaderField | None:
     return HeaderField(field.name, _folded(field.name, text)) if text else None
 
 
+def wire(field: HeaderField) -> bytes:
+    """The field as it goes over the wire, its final CRLF included."""
+    return field.name.encode("ascii") + b":" + field.value + b"\r\n"
+
+
 def _is_safe(field: HeaderField) -> bool:
     if _SAFE_VALUE.fullmatch(field.value) is None:
         return False
     return all(len(line) <= MAX_LINE_OCTETS for line in wire(field).split(b"\r\n"))
-
-
-def wire(field: HeaderField) -> bytes:
-    """The field as it goes over the wire, its final CRLF included."""
-    return field.name.encode("ascii") + b":" + field.value + b"\r\n"
 
 
 def _unfolded(value: bytes) -> str:
@@ -149,19 +150,15 @@ def _tokens(text: str) -> Iterator[_Token]:
     What is not closed (a quote, a comment, a bracket) is taken for text.
     """
     position, comments_close = 0, True
-    while position < len(text):
-        end = _comment_end(text, position) if text[position] == "(" and comments_close else None
-        if end:
-            yield _Token("comment", text[position:end])
-            position = end
-            continue
-        comments_close = comments_close and end is None
-        for kind, pattern in _TOKEN_PATTERNS:
-            match = pattern.match(text, position)
-            if match:
-                yield _Token(kind, match[0])
-                position = match.end()
-                break
+    while match := _TOKEN.match(text, position):
+        kind, end = str(match.lastgroup), match.end()
+        if match[0] == "(" and comments_close:
+            comment_end = _comment_end(text, position)
+            comments_close = comment_end > 0
+            if comments_close:
+                kind, end = "comment", comment_end
+        yield _Token(kind, text[position:end])
+        position = end
 
 
 def _comment_end(text: str, start: int) -> int:
@@ -191,9 +188,9 @@ def _ascii_token(kind: str, token: str, *, is_address_list: bool) -> str:
         return f"{_GAP}({_encoded(_readable(token[1:-1]))}){_GAP}"
     if kind == "angle":
         return _GAP + _ascii_angle(token, is_address_list=is_address_list)
-    if "@" in _QUOTED_STRING.sub("", token):
+    if "@" in _QUOTED.sub("", token):
         return _GAP + " ".join(_ascii_word(word) for word in token.split()) + _GAP
-    phrase = _QUOTED_STRING.sub(lambda quoted: _QUOTED_PAIR.sub(r"\1", quoted[1]), token.strip())
+    phrase = _QUOTED.sub(lambda quoted: quoted[1] or _QUOTED_PAIR.sub(r"\1", quoted[2]), token.strip())
     return _GAP + _encoded(_readable(phrase)) + _GAP
 
 
@@ -227,12 +224,8 @@ def _ascii_address(address: str) -> str | None:
 
 def _first_addresses(text: str, max_bytes: int) -> str:
     """The first addresses that fit; where not even one does, the first without its name."""
-    entries = [""]
-    for kind, token in _tokens(text):
-        if (kind, token) == ("separator", ","):
-            entries.append("")
-        else:
-            entries[-1] += token
+    marked = "".join(_GAP if token == ("separator", ",") else token.text for token in _tokens(text))
+    entries = marked.split(_GAP)
     kept = ", ".join(entry.strip() for entry in _fitting(entries, max_bytes)) or _bare_address(entries[0])
     group_marks = [token.text for token in _tokens(kept) if token.kind == "separator" and token.text in ":;"]
     return f"{kept};" if group_marks and group_marks[-1] == ":" else kept

@@ -128,7 +128,7 @@ class Composer:
 
         With the `header_bytes` octets of header fields that stay it is under 100 KB: where room is short, the
         end of the original's text goes first, then attachments from the end of the list. Raises
-        PermanentError if even that leaves no room, which ours always do.
+        PermanentError if even then it is too large, which only a user's own templates can bring about.
         """
         budget_bytes = MAX_MESSAGE_BYTES - RESERVED_BYTES - header_bytes
         boundary = f"=_woomera_{hashlib.sha256(facts.id.encode()).hexdigest()[:16]}"

@@ -10,16 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from woomera_milter.header_value import names, prefixed_subject, safe_field, shortened, wire
+from woomera_milter.header_value import field_names, prefixed_subject, safe_field, shortened, wire
 from woomera_milter.headers import HeaderField, first
 from woomera_milter.notice import Notice
 
 MAX_SECTION_BYTES = 64 * 1024
-_Cut = Callable[[HeaderField, int], HeaderField | None]
-
 GIANT_BYTES = 4096  # a field larger than this is shortened before any other that people need is dropped
 
-_ONCE = names(
+_ONCE = field_names(
     "accept-language acceptlanguage archived-at auto-submitted bounces-to comments date delivered-to"
     " disposition-notification-options disposition-notification-to domainkey-signature errors-to from"
     " importance in-reply-to keywords list-archive list-help list-id list-owner list-post list-subscribe"
@@ -28,8 +26,10 @@ _ONCE = names(
     " return-path return-receipt-to sender solicitation sensitivity subject thread-index thread-topic"
     " user-agent vbr-info"
 )
-_TRACE = names("received authentication-results received-spf domainkey-signature return-path delivered-to")
-_OURS = names("mime-version content-type content-transfer-encoding x-woomera-id")
+_TRACE = field_names(
+    "received authentication-results received-spf domainkey-signature return-path delivered-to"
+)
+_OURS = field_names("mime-version content-type content-transfer-encoding x-woomera-id")
 # From the first to go to the last, once trace and X- fields are gone.
 _DROP_ORDER = [
     "list-",
@@ -45,6 +45,9 @@ _DROP_ORDER = [
     "to",
     "from",
 ]
+
+# Given a field and the octets that the section has too many: what of the field stays.
+_Cut = Callable[[HeaderField, int], HeaderField | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,8 @@ def header_changes(
     names = [field.name.lower() for field in headers]
     count = Counter(names)
     changes = []
-    for original, name, kept in reversed(
-        list(zip(headers, names, _settled(headers, subject_prefix), strict=True))
-    ):
+    settled = _settled(headers, subject_prefix)
+    for original, name, kept in reversed(list(zip(headers, names, settled, strict=True))):
         index, count[name] = count[name], count[name] - 1
         if kept != original and (name not in _OURS or index > 1):
             changes.append(HeaderChange(original.name, index, _milter_value(kept.value) if kept else None))

@@ -403,9 +403,7 @@ def test_giant_name_of_a_sender_is_cut_rather_than_the_address() -> None:
 
 def test_sender_and_recipients_stay_longest() -> None:
     headers = NEEDED + fields(*[f"Other-{number}: {'o' * 900}" for number in range(100)])
-    assert [field for field in theirs(headers) if field in NEEDED] == [
-        field for field in NEEDED if not field.name.startswith(("Comments", "X-"))
-    ] or all(field in theirs(headers) for field in NEEDED[:12])
+    assert [field for field in theirs(headers) if field in NEEDED] == NEEDED
     many_to = fields(*[f"To: {'t' * 900}@example.com" for _ in range(100)])
     section = theirs(NEEDED + many_to)
     assert section[0] == NEEDED[0]
@@ -475,11 +473,11 @@ PIECES = st.one_of(
     st.text(max_size=30).map(str.encode),
     st.sampled_from([*SYNTAX, *ODDITIES, *BREAKS]),
 )
-REPEATED = st.builds(lambda piece, count: piece * count, PIECES, st.sampled_from([1, 1, 1, 1, 5, 700, 3000]))
+REPEATED = st.builds(lambda piece, count: piece * count, PIECES, st.sampled_from([1, 1, 1, 1, 1, 1, 5, 700]))
 VALUES = st.lists(REPEATED, max_size=8).map(b"".join)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @example([HeaderField("To", b"<a@b><c@d>" * 500)], "")
 @example([HeaderField("To", "<a@ü><c@ö>".encode() * 500)], "")
 @example([HeaderField("To", b":;,:" * 500)], "")
