@@ -22,7 +22,7 @@ _EX_OK, _EX_NOUSER = 0, 67  # an unknown user is bounced here, and does not make
 # What can stand among a program's arguments and mean only itself: no option, pipe, file or :include:.
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9.!#$%&'*+/=?^_`{}~@-]*", re.ASCII)
 _DELIVERABLE = re.compile(r"\.\.\. deliverable: mailer ([^,\s]+)(?:,.*?\buser (.+))?$", re.MULTILINE)
-_ALIAS_FILES = re.compile(r"^setoption AliasFile \(.*?\)=(.+)$", re.MULTILINE)
+_ALIAS_FILES = re.compile(r"^setoption AliasFile \(.*?\)=(.+?)(?: \(unsafe\))?$", re.MULTILINE)
 _UNPRIVILEGED = "may give misleading output"
 
 
@@ -30,7 +30,7 @@ class Destinations:
     """Tells mail that goes through the relay from mail that stays on this host."""
 
     def __init__(self, mailers: Collection[str], sendmail: Path | None) -> None:
-        """`mailers` are those of the relay (empty: all); `sendmail` None: looked for where it usually lies."""
+        """`mailers`: those of the relay (empty: all); `sendmail` None: looked for where it usually lies."""
         self._mailers = frozenset(mailers)
         self._sendmail = str(sendmail) if sendmail else shutil.which("sendmail", path=_WHERE_SENDMAIL_LIES)
 

@@ -77,7 +77,7 @@ class Signer:
             credentials = session.get_credentials()
             token = credentials.get_frozen_credentials().token if credentials else None
         except (BotoCoreError, ClientError, RuntimeError, ValueError) as error:
-            # STS's refusals, keys that come expired, a program's output that is not JSON: botocore wraps none.
+            # botocore wraps neither STS's refusals, nor keys that come expired, nor a program's bad JSON.
             raise _error(f"the signing credentials cannot be had ({type(error).__name__})") from error
         if credentials is None:
             raise _error("there are no credentials to sign with")
@@ -97,8 +97,10 @@ class Signer:
         links, storage = self._links, self._storage
         source = links if links.profile or links.access_key_id else storage
         session = aws.session(source.profile, source.access_key_id, source.secret_access_key)
-        keeper = aws.session(storage.profile, storage.access_key_id, storage.secret_access_key)
-        region = storage.region or keeper.region_name  # not that of a signer's own profile
+        region = storage.region  # where the bucket is, whatever the region of a signer's own profile
+        if region is None:
+            keeper = aws.session(storage.profile, storage.access_key_id, storage.secret_access_key)
+            region = keeper.region_name
         # A link must lead to a host that recipients reach: the region's own (the global one redirects,
         # and a signature does not survive that), never a VPC endpoint's or one from the environment.
         addressing: Literal["auto", "path", "virtual"] = "path" if "." in storage.bucket else "virtual"

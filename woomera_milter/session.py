@@ -137,14 +137,16 @@ class Session:
         # From here on the file is the worker's, which may still read it when the deadline has passed.
         self._message = None
         work.add_done_callback(lambda _: message.close())
-        while not _done(work, min(PROGRESS_EVERY_S, deadline.remaining_s)):
-            if deadline.remaining_s <= 0:
-                work.cancel()
-                raise DeadlineError(
-                    "storing the message took longer than milter.deadline",
-                    remedy="see whether S3 is slow, or more than milter.max_concurrent messages wait for it",
-                )
-            progress()
+        try:
+            while not _done(work, min(PROGRESS_EVERY_S, deadline.remaining_s)):
+                if deadline.remaining_s <= 0:
+                    raise DeadlineError(
+                        "storing the message took longer than milter.deadline",
+                        remedy="see whether S3 is slow, or more than milter.max_concurrent messages wait",
+                    )
+                progress()
+        finally:
+            work.cancel()  # if it waits for its turn still, nobody waits for it
         return work.result()
 
     def close(self) -> None:

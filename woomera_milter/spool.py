@@ -22,6 +22,8 @@ LONGEST_LINE = 990
 BREAK_EVERY = 989
 BREAK_BYTES = 4
 
+_READ_BYTES = 1 << 20
+
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
@@ -107,7 +109,7 @@ def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int) -> bool:
 
 
 class SpooledMessage:
-    """A message in wire form, in an unnamed file of mode 0600, hashed in one pass as it is written.
+    """A message in wire form, in an unnamed file of mode 0600, hashed with SHA-256 as it is written.
 
     Whoever holds it calls `close` once; nothing else removes it but the end of the process.
     """
@@ -115,8 +117,6 @@ class SpooledMessage:
     def __init__(self, folder: Path) -> None:
         """Raise TemporaryError where `folder` cannot take a file."""
         self.size_bytes = 0
-        # S3's Content-MD5 is a check against damage, not a defence: allowed on FIPS hosts too.
-        self._md5 = hashlib.md5(usedforsecurity=False)
         self._sha256 = hashlib.sha256()
         try:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - held until close()
@@ -132,7 +132,6 @@ class SpooledMessage:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise _spool_error(self._folder, error) from error
-        self._md5.update(octets)
         self._sha256.update(octets)
         self.size_bytes += len(octets)
 
@@ -144,10 +143,18 @@ class SpooledMessage:
         """The descriptor, for pread(2) only: the file's own position belongs to the writer."""
         return self._file.fileno()
 
-    @property
     def md5(self) -> bytes:
-        """MD5 digest (16 octets) of all that was written."""
-        return self._md5.digest()
+        """Return the MD5 digest (16 octets) of all that was written, for Content-MD5.
+
+        Computed when it is asked for: it is the dearest step of all, which messages within the limit need
+        not pay, and over-limit ones only while their outline is read on another core.
+        """
+        digest = hashlib.md5(usedforsecurity=False)  # S3's check against damage: allowed on FIPS hosts too
+        position = 0
+        while octets := os.pread(self.fileno(), _READ_BYTES, position):
+            digest.update(octets)
+            position += len(octets)
+        return digest.digest()
 
     @property
     def sha256(self) -> bytes:

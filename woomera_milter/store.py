@@ -5,6 +5,7 @@ refused by the server and never found out by a recipient (S3 API reference, PutO
 S3 User Guide, "Checking object integrity").
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -47,11 +48,16 @@ _CREDENTIAL_ERRORS = frozenset(
         "TokenRefreshRequired",
     }
 )
+_RENEWAL = "see why these credentials are not renewed: the instance's role, or storage.profile"
 _REMEDIES = {
     "NoSuchBucket": "create the bucket, or correct storage.bucket",
     "PermanentRedirect": "set storage.region to the bucket's region",
     "AuthorizationHeaderMalformed": "set storage.region to the bucket's region",
     "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key)",
+    "ExpiredToken": _RENEWAL,
+    "InvalidToken": _RENEWAL,
+    "TokenRefreshRequired": _RENEWAL,
+    "CredentialRetrievalError": _RENEWAL,
     "InvalidAccessKeyId": "correct the access key of storage",
     "SignatureDoesNotMatch": "correct the secret key of storage, and check the clock of this host",
     "RequestTimeTooSkewed": "set the clock of this host",
@@ -103,14 +109,13 @@ class Store:
         request: PutObjectRequestTypeDef = {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
-            "Body": io.BufferedReader(SpoolReader(message, deadline)),
             "ContentLength": message.size_bytes,
             "ContentType": "message/rfc822",
             "ContentDisposition": _attachment_disposition(file_name),
-            "ContentMD5": b64encode(message.md5).decode(),
+            "ContentMD5": b64encode(message.md5()).decode(),
             "ChecksumSHA256": b64encode(message.sha256).decode(),
         }
-        answer = self._put(request, deadline)
+        answer = self._put(request, lambda: io.BufferedReader(SpoolReader(message, deadline)), deadline)
         return Stored(key, self._ends_at(answer.get("Expiration", ""), now))
 
     def put_json(self, key: str, value: object, deadline: Deadline) -> None:
@@ -119,22 +124,32 @@ class Store:
         request: PutObjectRequestTypeDef = {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
-            "Body": octets,
             "ContentType": "application/json",
             "ContentMD5": b64encode(hashlib.md5(octets, usedforsecurity=False).digest()).decode(),
             "ChecksumSHA256": b64encode(hashlib.sha256(octets).digest()).decode(),
         }
-        self._put(request, deadline)
+        self._put(request, lambda: octets, deadline)
 
-    def _put(self, request: "PutObjectRequestTypeDef", deadline: Deadline) -> "PutObjectOutputTypeDef":
+    def _put(
+        self,
+        request: "PutObjectRequestTypeDef",
+        open_body: Callable[[], bytes | io.BufferedReader],
+        deadline: Deadline,
+    ) -> "PutObjectOutputTypeDef":
         attempted = f"storing s3://{request['Bucket']}/{request['Key']}"
         deadline.check(attempted)
         if self._storage.encryption != "none":
             request["ServerSideEncryption"] = self._storage.encryption
         if self._storage.kms_key_id:
             request["SSEKMSKeyId"] = self._storage.kms_key_id
+
+        def put(client: "S3Client") -> "PutObjectOutputTypeDef":
+            # A body of its own for each operation: the one before has left its stream at the end.
+            request["Body"] = open_body()
+            return client.put_object(**request)
+
         try:
-            return self._with_fresh_credentials(lambda client: client.put_object(**request))
+            return self._with_fresh_credentials(put)
         except (ClientError, BotoCoreError) as error:
             deadline.check(attempted)
             raise _explain(error, attempted) from error
@@ -183,7 +198,8 @@ class Store:
         """Return when a lifecycle rule may delete the object, as `x-amz-expiration` and `retention` say."""
         ends_at = now + self._storage.retention
         if found := re.search(r'expiry-date="([^"]+)"', expiration):
-            ends_at = min(ends_at, parsedate_to_datetime(found[1]))
+            with contextlib.suppress(ValueError):  # not RFC 7231's date: as if there were no rule
+                ends_at = min(ends_at, parsedate_to_datetime(found[1]).astimezone(UTC))
         return ends_at
 
 
@@ -204,7 +220,7 @@ def _explain(error: ClientError | BotoCoreError, attempted: str) -> WoomeraError
     code = _code(error)
     answer = error.response if isinstance(error, ClientError) else {}
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    permanent = 400 <= status < 500 and code not in {"BadDigest", "RequestTimeout", "SlowDown"}
+    permanent = 300 <= status < 500 and code not in {"BadDigest", "RequestTimeout", "SlowDown"}
     kind = (
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )
