@@ -92,6 +92,11 @@ class FaultProxy(BackgroundServer):
         with self._changed:
             return list(self._requests)
 
+    def forget_requests(self) -> None:
+        """Begin anew with `requests`, and with what `wait_for_request` looks at."""
+        with self._changed:
+            self._requests.clear()
+
     def set(self, fault: Fault, *, applies_to: str = "") -> None:
         """Fail like this from the next request on, where the request's first line contains `applies_to`.
 

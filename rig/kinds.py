@@ -111,7 +111,7 @@ def _rfc_2231_names() -> bytes:
 def _rfc_2047_names() -> bytes:
     return _named(
         b'attachment; filename="=?utf-8?q?Z=C3=BCrich_Pl=C3=A4ne.pdf?="',
-        b'attachment; filename="=?iso-2022-jp?b?GyRCPzchOxsoQg==?="',
+        b'attachment; filename="=?iso-2022-jp?b?GyRCNEE7ehsoQg==?="',
         b'attachment;\r\n filename="=?utf-8?b?w4k=?=\r\n =?utf-8?b?dMOpLmRvY3g=?="',
     )
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import yaml
 
-from rig.process import Process, free_port
+from rig.process import Process, accepts, accepts_at, free_port
 from rig.s3 import S3Server
 from rig.sendmail import Sendmail
 from rig.sendmail_cf import Settings
@@ -44,6 +44,10 @@ class Milter:
 
     def start(self) -> None:
         """Start it and return once it accepts connections; raise StartError where it does not."""
+        self.launch().wait_until_ready(self._is_serving)
+
+    def launch(self) -> Process:
+        """Start it without waiting until it serves, for those that should not get that far."""
         command: list[str | Path] = [
             "-m",
             "woomera_milter",
@@ -54,8 +58,7 @@ class Milter:
             "milter",
         ]
         self._process = Process([sys.executable, *command], self.log_path, env=environment())
-        port = self.configuration["milter"]["socket"].partition(":")[2].partition("@")[0]
-        self._process.wait_until_accepting(int(port))
+        return self._process
 
     def stop(self) -> int:
         """End it with SIGTERM and return its exit status."""
@@ -68,6 +71,15 @@ class Milter:
     def log_text(self) -> str:
         """Return what it has logged so far."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def port(self) -> int:
+        """The port of its inet socket."""
+        return int(self.configuration["milter"]["socket"].partition(":")[2].partition("@")[0])
+
+    def _is_serving(self) -> bool:
+        kind, _, path = self.configuration["milter"]["socket"].partition(":")
+        return accepts_at(Path(path)) if kind == "unix" else accepts("127.0.0.1", self.port)
 
 
 class Lab:

@@ -36,6 +36,12 @@ def accepts(host: str, port: int) -> bool:
     return True
 
 
+def accepts_at(path: Path) -> bool:
+    """Tell whether a connection to the unix socket at `path` is accepted just now."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
 class Process:
     """A running server with its log file; ends it, and all that it forked, when the `with` block ends.
 

@@ -63,8 +63,12 @@ class SmtpClient:
     def __init__(self, port: int, host: str = "127.0.0.1", *, timeout_s: float = 60) -> None:
         self._socket = socket.create_connection((host, port), timeout=timeout_s)
         self._replies = self._socket.makefile("rb")
-        self.greeting = self._read_reply()
-        self.ehlo = self.command(f"EHLO {_CLIENT_NAME}")
+        try:
+            self.greeting = self._read_reply()
+            self.ehlo = self.command(f"EHLO {_CLIENT_NAME}")
+        except OSError:
+            self.close()
+            raise
 
     def command(self, line: str) -> Reply:
         """Send one command; return the reply. Raise ConnectionError where the server has gone."""

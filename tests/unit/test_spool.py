@@ -78,7 +78,7 @@ def test_spooled_message_is_hashed_as_it_arrives(tmp_path: Path) -> None:
         message.write(piece)
     whole = b"Subject: x\r\n\r\n" + b"body" * 50_000
     assert message.size_bytes == len(whole)
-    assert message.md5 == hashlib.md5(whole).digest()
+    assert message.md5() == hashlib.md5(whole).digest()
     assert message.sha256 == hashlib.sha256(whole).digest()
     assert os.pread(message.fileno(), len(whole) + 1, 0) == whole
     message.close()

@@ -1,0 +1,25 @@
+"""What tests of several folders share. A server that is missing fails the run: nothing here skips."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from rig.bucket import Bucket
+from rig.lab import BUCKET
+from rig.s3 import Juicefs
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Juicefs]:
+    """One S3 server with BUCKET for the whole run; a test that takes it away starts one of its own."""
+    with Juicefs(tmp_path_factory.mktemp("s3")) as server:
+        server.make_bucket(BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def bucket(s3: Juicefs) -> Iterator[Bucket]:
+    """BUCKET of `s3`; a `Trial` empties it when it begins."""
+    client = s3.client()
+    yield Bucket(client, BUCKET)
+    client.close()
