@@ -1,0 +1,1 @@
+"""What the milter costs: `python -m bench`, or `make bench`. docs/benchmarks.md says what it measures."""

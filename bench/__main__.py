@@ -1,0 +1,91 @@
+"""`python -m bench`: measures, prints tables, writes JSON. Ends 0 whatever the figures are."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from bench import interception, latency, machine, memory
+from bench.bed import Bed
+from bench.table import Cell, markdown_table, text_table
+from woomera_milter.config_types import MB, parse_size
+
+RESULTS = Path(__file__).parent / "results"
+LIMIT_BYTES = 10 * MB
+TITLES = {
+    "a": f"(a) Mail under the limit: latency, {latency.CLIENTS} clients at once",
+    "b": "(b) Mail over the limit: interception",
+    "c": "(c) Peak memory of the milter",
+}
+
+
+def _sizes(_context: click.Context, _parameter: click.Parameter, value: str | None) -> list[int] | None:
+    try:
+        return [parse_size(size) for size in value.split(",")] if value else None
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--only", type=click.Choice(["a", "b", "c"]), multiple=True, help="Not all three; may be repeated."
+)
+@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a) and (b).")
+@click.option("--sizes", callback=_sizes, help="2KB,4MB,25MB: up to 10MB they are (a)'s, above that (b)'s.")
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Where all figures go, a round each."
+)
+@click.option("--markdown", is_flag=True, help="Print the tables in Markdown.")
+def main(
+    only: Sequence[str], rounds: int | None, sizes: list[int] | None, json_path: Path | None, markdown: bool
+) -> None:
+    """Measure what Woomera costs; docs/benchmarks.md explains the figures."""
+    facts = machine.facts()
+    parts = only or tuple(TITLES)
+    results: dict[str, list[latency.Latency] | list[interception.Interception] | list[memory.Memory]] = {}
+    if "a" in parts:
+        small = [it for it in sizes or latency.SIZES if it < LIMIT_BYTES]
+        with Bed() as bed:
+            results["a"] = latency.measure(bed, small, rounds or latency.ROUNDS, _say)
+    if "b" in parts:
+        large = [it for it in sizes or interception.SIZES if it >= LIMIT_BYTES]
+        with Bed() as bed:
+            results["b"] = interception.measure(bed, large, rounds or interception.ROUNDS, _say)
+    if "c" in parts:
+        with Bed() as bed:  # a milter whose peak nobody has raised yet
+            results["c"] = [memory.measure(bed, _say)]
+    _say("")
+    table = markdown_table if markdown else text_table
+    click.echo(", ".join(f"{name} {value}" for name, value in facts.items()))
+    for part, rows in results.items():
+        if rows:
+            cells: list[Sequence[Cell]] = [row.row() for row in rows]
+            click.echo(f"\n{TITLES[part]}\n\n{table(rows[0].HEADINGS, cells)}")
+    _write(
+        json_path,
+        {"machine": facts, **{part: [asdict(row) for row in rows] for part, rows in results.items()}},
+    )
+
+
+def _say(progress: str) -> None:
+    """Show how far it is, on one line of a terminal that the next one replaces."""
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{progress}", err=True, nl=False)
+
+
+def _write(path: Path | None, document: dict[str, object]) -> None:
+    taken_at = datetime.now(UTC)
+    if path is None:
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{taken_at:%Y%m%dT%H%M%SZ}.json"
+    document = {"taken_at": taken_at.isoformat(timespec="seconds"), **document}
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    click.echo(f"\nAll figures: {path}", err=True)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

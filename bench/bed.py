@@ -1,0 +1,122 @@
+"""The servers that are measured: sendmails from one .cf that differ in their filter alone, and their needs.
+
+Filters are reached by unix sockets, as the shipped configuration has it: over TCP, Nagle's algorithm and
+delayed acknowledgements would make a filter's several small answers wait for 40 ms.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import yaml
+
+from bench.client import DeliveryError
+from rig.lab import BUCKET, base_configuration, environment, merged
+from rig.process import Process, free_port
+from rig.s3 import Juicefs
+from rig.sendmail import Sendmail
+from rig.sendmail_cf import Settings
+
+_NOOP_SOURCE = Path(__file__).parent / "noop_milter.c"
+_RELAY_PORT = free_port()  # nothing listens there, and nothing goes there: queued mail stays where it is
+
+
+class Bed:
+    """Runs while the `with` block does: `alone`, `noop` and `woomera` are the three sendmails."""
+
+    alone: Sendmail
+    noop: Sendmail
+    woomera: Sendmail
+    s3: Juicefs
+    milter: Process
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="woomera-bench-")))
+            sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=_run())))
+            sockets.chmod(0o755)
+            self.s3 = stack.enter_context(Juicefs(folder))
+            self.s3.make_bucket(BUCKET)
+            noop_socket, woomera_socket = sockets / "noop", sockets / "woomera"
+            self.alone = stack.enter_context(_sendmail(None))
+            self.noop = stack.enter_context(_sendmail(noop_socket))
+            self.woomera = stack.enter_context(_sendmail(woomera_socket))
+            self._log = folder / "milter.log"
+            noop = _noop_command(folder, noop_socket)
+            _serve(stack, noop, noop_socket, folder / "noop.log", self.noop)
+            woomera = self._woomera_command(folder, woomera_socket)
+            self.milter = _serve(stack, woomera, woomera_socket, self._log, self.woomera)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def empty_queues(self) -> None:
+        """Remove all queued mail, lest folders and disk fill up from round to round."""
+        for sendmail in (self.alone, self.noop, self.woomera):
+            for path in sendmail.queue.iterdir():
+                path.unlink()
+
+    def intercepted_count(self) -> int:
+        """Return how many messages the milter says that it has stored and replaced."""
+        return self._log.read_text(encoding="utf-8").count(": intercepted ")
+
+    def check_intercepted(self, expected_count: int) -> None:
+        """Raise DeliveryError unless that many have been: else something else was measured than was meant."""
+        if (count := self.intercepted_count()) != expected_count:
+            raise DeliveryError(f"{count} messages were intercepted, not {expected_count}")
+
+    def _woomera_command(self, folder: Path, path: Path) -> list[str | Path]:
+        spool = folder / "spool"
+        spool.mkdir()
+        # The deadline is longer than anybody's: a slow machine shall give slow figures, not none.
+        milter = {"deadline": "4m", "sendmail": str(self.woomera.command)}
+        configuration = merged(base_configuration(self.s3, f"unix:{path}", spool), {"milter": milter})
+        config = folder / "config.yaml"
+        config.touch(mode=0o600)
+        config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
+        return [sys.executable, "-m", "woomera_milter", "--config", config, "milter"]
+
+
+def _sendmail(path: Path | None) -> Sendmail:
+    milter_socket = f"unix:{path}" if path else None
+    return Sendmail(Settings(relay_port=_RELAY_PORT, milter_socket=milter_socket, delivery_mode="queue"))
+
+
+def _noop_command(folder: Path, path: Path) -> list[str | Path]:
+    program = folder / "noop_milter"
+    compiler = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run([*compiler, "-o", program, _NOOP_SOURCE, "-lmilter", "-lpthread"], check=True)
+    return [program, f"unix:{path}"]
+
+
+def _serve(stack: ExitStack, command: list[str | Path], path: Path, log: Path, sendmail: Sendmail) -> Process:
+    process = stack.enter_context(Process(command, log, env=environment()))
+    process.wait_until_ready(lambda: _accepts(path))
+    # Where root runs the bench, sendmail is another user, and filters keep their sockets to themselves.
+    os.chown(path, sendmail.folder.stat().st_uid, -1)
+    return process
+
+
+def _accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
+
+
+def _run() -> Path:
+    """Return a folder for sockets that sendmail takes for safe: none that others can write to is above it."""
+    if os.getuid() == 0:
+        return Path("/run")
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or Path.home())

@@ -1,0 +1,70 @@
+"""What mail under the limit pays: its latency with Woomera, with a filter that does nothing, and alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from statistics import fmean, median
+from typing import ClassVar
+
+from bench.bed import Bed
+from bench.client import deliver_at_once, on_the_wire
+from bench.figures import Ratio, paired_ratio
+from rig.messages import MB, message, message_with_file
+from woomera_milter.config_types import format_size
+
+SIZES = (2048, 20 * 1024, MB, 4 * MB, 9 * MB)
+ROUNDS = 24
+CLIENTS = 4
+
+_SMALLEST_WITH_FILE_BYTES = 8192
+_NOOP_TARGETS = {2048: 1.05, 20 * 1024: 1.05, MB: 0.90, 4 * MB: 0.90}
+_ALONE_TARGETS = {MB: 1.05, 4 * MB: 1.05}
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Of one size; each list has a figure a round: the mean of its messages, in seconds."""
+
+    HEADINGS: ClassVar = ("size", "alone", "C no-op", "Woomera", "Woomera : C no-op", "Woomera : alone")
+
+    size_bytes: int
+    alone_s: list[float]
+    noop_s: list[float]
+    woomera_s: list[float]
+    to_noop: Ratio
+    to_alone: Ratio
+
+    def row(self) -> list[str | Ratio]:
+        """Return the cells under HEADINGS."""
+        times = [f"{median(it) * 1000:.1f} ms" for it in (self.alone_s, self.noop_s, self.woomera_s)]
+        return [format_size(self.size_bytes), *times, self.to_noop, self.to_alone]
+
+
+def measure(bed: Bed, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Latency]:
+    """Measure each size in `rounds` rounds; raise DeliveryError where a message is refused."""
+    return [_measure(bed, size_bytes, rounds, say) for size_bytes in sizes]
+
+
+def _measure(bed: Bed, size_bytes: int, rounds: int, say: Callable[[str], None]) -> Latency:
+    make = message_with_file if size_bytes >= _SMALLEST_WITH_FILE_BYTES else message
+    wire = on_the_wire(make(size_bytes))
+    messages_each = max(1, min(10, 4 * MB // size_bytes))  # enough of the small ones to even out their noise
+    sendmails = {"alone": bed.alone, "noop": bed.noop, "woomera": bed.woomera}
+    # Each one comes first, second and third equally often, and after each other one.
+    orders = list(permutations(sendmails))
+    times: dict[str, list[float]] = {name: [] for name in sendmails}
+    for number in range(rounds + 1):
+        say(f"latency, {format_size(size_bytes)}: round {number} of {rounds}")
+        for name in orders[number % len(orders)]:
+            bed.empty_queues()
+            took_s = deliver_at_once(sendmails[name].smtp_port, wire, CLIENTS, messages_each)
+            if number:  # round 0 warms up
+                times[name].append(fmean(took_s))
+    return Latency(
+        size_bytes,
+        times["alone"],
+        times["noop"],
+        times["woomera"],
+        paired_ratio(times["woomera"], times["noop"], _NOOP_TARGETS.get(size_bytes)),
+        paired_ratio(times["woomera"], times["alone"], _ALONE_TARGETS.get(size_bytes)),
+    )
