@@ -7,6 +7,7 @@ objects with presigned URLs").
 """
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SIGV4_LONGEST = timedelta(days=7)
+CREDENTIALS_AGE_S = 900  # keys that were rotated sign on for so long; their links die with the old key
 
 _REMEDY = (
     "sign with an IAM user's keys (links.profile, or links.access_key_id and links.secret_access_key), "
@@ -36,6 +38,7 @@ class Signer:
         self._storage = storage
         self._lock = threading.Lock()
         self._connection: tuple[Session, S3Client] | None = None
+        self._connected_at = 0.0
 
     def ends_at(self, now: datetime, object_ends_at: datetime) -> datetime:
         """Return when a link to an object that lives until `object_ends_at` will end, in whole seconds.
@@ -57,12 +60,16 @@ class Signer:
     def sign(self, key: str, ends_at: datetime) -> str:
         """Return a link to `key` (below storage.prefix) that works until `ends_at`."""
         _, client = self._connected()
-        signed_at = datetime.now(UTC).replace(microsecond=0)  # as X-Amz-Date, which has whole seconds
-        return client.generate_presigned_url(
-            "get_object",
-            Params={"Bucket": self._storage.bucket, "Key": self._storage.prefix + key},
-            ExpiresIn=int((ends_at - signed_at).total_seconds()),
-        )
+        while True:
+            signed_at = datetime.now(UTC).replace(microsecond=0)
+            link = client.generate_presigned_url(
+                "get_object",
+                Params={"Bucket": self._storage.bucket, "Key": self._storage.prefix + key},
+                ExpiresIn=int((ends_at - signed_at).total_seconds()),
+            )
+            # botocore reads the clock itself, a second later at times: the link would live too long by it.
+            if f"X-Amz-Date={signed_at:%Y%m%dT%H%M%SZ}" in link:
+                return link
 
     def _end(self, now: datetime, object_ends_at: datetime) -> datetime:
         ends = [now + self._links.expires, now + SIGV4_LONGEST, object_ends_at]
@@ -89,8 +96,9 @@ class Signer:
 
     def _connected(self) -> "tuple[Session, S3Client]":
         with self._lock:
-            if self._connection is None:
+            if self._connection is None or time.monotonic() - self._connected_at > CREDENTIALS_AGE_S:
                 self._connection = self._connect()
+                self._connected_at = time.monotonic()
             return self._connection
 
     def _connect(self) -> "tuple[Session, S3Client]":

@@ -6,6 +6,7 @@ MAIL FROM, so nothing of one message is left for the next on the same connection
 
 import contextlib
 import os
+import signal
 import socket
 import threading
 import time
@@ -215,6 +216,8 @@ def serve(configuration: config.Config, interceptor: Interceptor) -> None:
     Milter.factory = partial(Connection, new_session, in_hand)
     milter.set_flags(sum(ACTIONS.values()))
     os.umask(0o177)
+    # libmilter waits for these in a thread of its own; one that comes before it is ready has to wait, too.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     _make_way(settings.socket)
     log.started("milter", socket=settings.socket)
     try:

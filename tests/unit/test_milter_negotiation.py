@@ -4,6 +4,7 @@ Speaks libmilter's protocol by hand, version 6 (sendmail's include/libmilter/mfd
 in 4 octets, a command in one, and data.
 """
 
+import contextlib
 import os
 import socket
 from collections.abc import Iterator
@@ -63,7 +64,8 @@ class Mta:
         return answer and answer[1]
 
     def hang_up(self) -> None:
-        self._socket.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # the milter may have been the first to
+            self._socket.shutdown(socket.SHUT_WR)
 
     def __enter__(self) -> Self:
         return self

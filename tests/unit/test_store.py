@@ -468,10 +468,10 @@ def test_passing_failure_is_tried_again_with_the_whole_message(
 def test_upload_that_nobody_waits_for_any_more_ends_by_itself(
     juicefs: Juicefs, spooled: SpooledMessage
 ) -> None:
-    for _ in range(20):  # more than the buffers between us and the server hold
+    for _ in range(100):  # far more than the sockets' buffers between us and the server hold
         spooled.write(WIRE)
     with FaultProxy(juicefs.port) as proxy:
-        proxy.set(Slow(bytes_per_s=1_000_000))
+        proxy.set(Slow(bytes_per_s=2_000_000))
         with pytest.raises(DeadlineError):
             put(store_at(proxy.endpoint_url, keys_of(juicefs)), spooled, timeout_s=1)
 
