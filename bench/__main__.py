@@ -11,9 +11,12 @@ import click
 
 from bench import interception, latency, machine, memory
 from bench.bed import Bed
-from bench.table import Cell, markdown_table, text_table
+from bench.client import DeliveryError
+from bench.table import markdown_table, text_table
+from rig.process import StartError
 from woomera_milter.config_types import MB, parse_size
 
+Row = latency.Latency | interception.Interception | memory.Memory
 RESULTS = Path(__file__).parent / "results"
 LIMIT_BYTES = 10 * MB
 TITLES = {
@@ -45,30 +48,37 @@ def main(
 ) -> None:
     """Measure what Woomera costs; docs/benchmarks.md explains the figures."""
     facts = machine.facts()
-    parts = only or tuple(TITLES)
-    results: dict[str, list[latency.Latency] | list[interception.Interception] | list[memory.Memory]] = {}
-    if "a" in parts:
-        small = [it for it in sizes or latency.SIZES if it < LIMIT_BYTES]
-        with Bed() as bed:
-            results["a"] = latency.measure(bed, small, rounds or latency.ROUNDS, _say)
-    if "b" in parts:
-        large = [it for it in sizes or interception.SIZES if it >= LIMIT_BYTES]
-        with Bed() as bed:
-            results["b"] = interception.measure(bed, large, rounds or interception.ROUNDS, _say)
-    if "c" in parts:
-        with Bed() as bed:  # a milter whose peak nobody has raised yet
-            results["c"] = [memory.measure(bed, _say)]
-    _say("")
+    try:
+        results = _measure(only or tuple(TITLES), rounds, sizes)
+    except (DeliveryError, StartError) as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        _say("")
     table = markdown_table if markdown else text_table
     click.echo(", ".join(f"{name} {value}" for name, value in facts.items()))
     for part, rows in results.items():
         if rows:
-            cells: list[Sequence[Cell]] = [row.row() for row in rows]
-            click.echo(f"\n{TITLES[part]}\n\n{table(rows[0].HEADINGS, cells)}")
+            click.echo(f"\n{TITLES[part]}\n\n{table(rows[0].HEADINGS, [row.row() for row in rows])}")
     _write(
         json_path,
-        {"machine": facts, **{part: [asdict(row) for row in rows] for part, rows in results.items()}},
+        {"machine": facts} | {part: [asdict(row) for row in rows] for part, rows in results.items()},
     )
+
+
+def _measure(parts: Sequence[str], rounds: int | None, sizes: list[int] | None) -> dict[str, list[Row]]:
+    results: dict[str, list[Row]] = {}
+    if "a" in parts:
+        small = [it for it in sizes or latency.SIZES if it < LIMIT_BYTES]
+        with Bed() as bed:
+            results["a"] = [*latency.measure(bed, small, rounds or latency.ROUNDS, _say)]
+    if "b" in parts:
+        large = [it for it in sizes or interception.SIZES if it >= LIMIT_BYTES]
+        with Bed() as bed:
+            results["b"] = [*interception.measure(bed, large, rounds or interception.ROUNDS, _say)]
+    if "c" in parts:
+        with Bed() as bed:  # a milter whose peak nobody has raised yet
+            results["c"] = [memory.measure(bed, _say)]
+    return results
 
 
 def _say(progress: str) -> None:

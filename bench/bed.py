@@ -42,7 +42,9 @@ class Bed:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="woomera-bench-")))
-            sockets = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=_run())))
+            sockets = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=_socket_parent()))
+            )
             sockets.chmod(0o755)
             self.s3 = stack.enter_context(Juicefs(folder))
             self.s3.make_bucket(BUCKET)
@@ -115,7 +117,7 @@ def _accepts(path: Path) -> bool:
         return probe.connect_ex(str(path)) == 0
 
 
-def _run() -> Path:
+def _socket_parent() -> Path:
     """Return a folder for sockets that sendmail takes for safe: none that others can write to is above it."""
     if os.getuid() == 0:
         return Path("/run")

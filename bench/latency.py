@@ -1,5 +1,7 @@
 """What mail under the limit pays: its latency with Woomera, with a filter that does nothing, and alone."""
 
+import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -23,7 +25,10 @@ _ALONE_TARGETS = {MB: 1.05, 4 * MB: 1.05}
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Of one size; each list has a figure a round: the mean of its messages, in seconds."""
+    """Of one size; each list has a figure a round: the mean of its messages, in seconds.
+
+    `client_share` is the part of the machine's processor time that the client itself took.
+    """
 
     HEADINGS: ClassVar = ("size", "alone", "C no-op", "Woomera", "Woomera : C no-op", "Woomera : alone")
 
@@ -33,6 +38,7 @@ class Latency:
     woomera_s: list[float]
     to_noop: Ratio
     to_alone: Ratio
+    client_share: float
 
     def row(self) -> list[str | Ratio]:
         """Return the cells under HEADINGS."""
@@ -53,11 +59,15 @@ def _measure(bed: Bed, size_bytes: int, rounds: int, say: Callable[[str], None])
     # Each one comes first, second and third equally often, and after each other one.
     orders = list(permutations(sendmails))
     times: dict[str, list[float]] = {name: [] for name in sendmails}
+    client_s = all_s = 0.0
     for number in range(rounds + 1):
         say(f"latency, {format_size(size_bytes)}: round {number} of {rounds}")
         for name in orders[number % len(orders)]:
             bed.empty_queues()
+            client_began, began = time.process_time(), time.perf_counter()
             took_s = deliver_at_once(sendmails[name].smtp_port, wire, CLIENTS, messages_each)
+            client_s += time.process_time() - client_began
+            all_s += time.perf_counter() - began
             if number:  # round 0 warms up
                 times[name].append(fmean(took_s))
     return Latency(
@@ -67,4 +77,5 @@ def _measure(bed: Bed, size_bytes: int, rounds: int, say: Callable[[str], None])
         times["woomera"],
         paired_ratio(times["woomera"], times["noop"], _NOOP_TARGETS.get(size_bytes)),
         paired_ratio(times["woomera"], times["alone"], _ALONE_TARGETS.get(size_bytes)),
+        client_s / all_s / (os.cpu_count() or 1),
     )

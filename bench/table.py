@@ -1,13 +1,13 @@
 """Tables of figures, for a terminal and for Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.figures import Ratio
 
 Cell = str | Ratio
 
 
-def text_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def text_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return the table in columns; each missed target is marked."""
     lines = [list(headings), *([_shown(cell) for cell in row] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -16,7 +16,7 @@ def text_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
     )
 
 
-def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
+def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
     """Return the same in Markdown."""
     lines = [headings, ["---:"] * len(headings), *([_shown(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,6 +1,6 @@
 """Messages sent through a lab, each held against the promises by what the whole lab shows of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -19,10 +19,10 @@ from woomera_milter import config
 class Plain:
     """A sendmail without the milter and an SES of its own: what would have been relayed without us."""
 
-    def __init__(self, **sendmail_settings: Any) -> None:
-        """Take the lab's `sendmail_settings` but for the milter's: the two are compared."""
+    def __init__(self, aliases: Mapping[str, str] | None = None, **sendmail_settings: Any) -> None:
+        """Take what the lab's sendmail has but for the milter: the two are compared."""
         self.ses = Ses()
-        self.sendmail = Sendmail(Settings(relay_port=self.ses.port, **sendmail_settings))
+        self.sendmail = Sendmail(Settings(relay_port=self.ses.port, **sendmail_settings), aliases)
         self._cleanup = ExitStack()
 
     def relays(self, sent: Sent, **parameters: str) -> list[Transaction]:

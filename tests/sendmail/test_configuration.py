@@ -188,3 +188,7 @@ def test_sendmail_accepts_the_configuration_and_has_all_that_it_needs(sendmail: 
 )
 def test_mail_for_the_outside_goes_to_the_relay(sendmail: Sendmail, address: str, mailer: str) -> None:
     assert f"deliverable: mailer {mailer}," in sendmail.run("-bv", address).stdout
+
+
+def test_message_is_synced_once_after_the_filters_and_before_the_250(shipped_cf: str) -> None:
+    assert option(shipped_cf, "SuperSafe") == "PostMilter"

@@ -30,7 +30,7 @@ LOCAL_RULE_0
 R$* < @ fax.example $* > $*	$#fax $@ fax $: $1
 divert(0)dnl
 """
-"""Mail for this host goes to one file in the folder of sendmail, whoever it is for; so does a fax machine's."""
+"""Mail for this host goes to one file in sendmail's folder, whoever it is for; so does a fax machine's."""
 
 
 @pytest.fixture(scope="module")
@@ -167,9 +167,7 @@ def test_over_limit_mail_for_an_alias_that_leads_outside_is_intercepted(local_tr
 
 @pytest.mark.parametrize("local", [LOCAL_USER, "staff", "5551234@fax.example"])
 def test_recipients_here_and_outside_all_get_the_notice(local_trial: Trial, local: str) -> None:
-    found = local_trial.intercepts(
-        Sent(over_limit(), SENDER, (local, RECIPIENT)), relayed_to=[RECIPIENT]
-    )
+    found = local_trial.intercepts(Sent(over_limit(), SENDER, (local, RECIPIENT)), relayed_to=[RECIPIENT])
 
     here = delivered_here(local_trial.lab.sendmail)[0].message
     assert dict(header_fields(here))[WOOMERA_ID].strip().decode() == found.notice.id
