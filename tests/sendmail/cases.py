@@ -92,8 +92,9 @@ PROTOCOL_EXCEPTIONS = [
     }.items()
 ]
 
+_AROUND_THE_LIMIT: dict[int, Decision] = {-1: "passes", 0: "passes", 1: "intercepted"}
 EDGES = [
-    Case(f"{kind}, limit{over_bytes:+d}", sized(SMALL_LIMIT_BYTES + over_bytes, kind), decision)
+    Case(f"{kind}, limit{excess_bytes:+d}", sized(SMALL_LIMIT_BYTES + excess_bytes, kind), decision)
     for kind in (
         "plain text",
         "30 kB of headers",
@@ -101,13 +102,14 @@ EDGES = [
         "a line of 100,000 octets",
         "8-bit UTF-8",
     )
-    for over_bytes, decision in {-1: "passes", 0: "passes", 1: "intercepted"}.items()
+    for excess_bytes, decision in _AROUND_THE_LIMIT.items()
 ]
 
 FULL_SIZE = [
-    Case("limit-1", sized(10 * MB - 1), "passes"),
-    Case("limit", sized(10 * MB), "passes"),
-    Case("limit+1", sized(10 * MB + 1), "intercepted"),
+    *(
+        Case(f"limit{excess_bytes:+d}", sized(10 * MB + excess_bytes), decision)
+        for excess_bytes, decision in _AROUND_THE_LIMIT.items()
+    ),
     Case(
         "a file of 25 MB", lambda: messages.message_with_file(25 * MB), "intercepted", shows=("figures.bin",)
     ),

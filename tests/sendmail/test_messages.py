@@ -2,12 +2,20 @@
 
 import pytest
 
-from rig import kinds
+from rig import kinds, messages
 from rig.checker import Sent
 from rig.messages import RECIPIENT, SENDER
 from rig.stored import check_nothing_else_stored
-from rig.trial import Trial
+from rig.trial import Plain, Trial
 from tests.sendmail.cases import ALL_AT_THE_SMALL_LIMIT, FULL_SIZE, OVER_BYTES, Case
+from tests.sendmail.conftest import MakeTrial
+
+LARGE_HEADERS_LIMIT = 400_000
+
+
+def large_headers(size_bytes: int | None) -> bytes:
+    """A message with 300 kB of header fields."""
+    return messages.filled(kinds.with_headers_of(300_000), size_bytes)
 
 
 def hold(trial: Trial, case: Case) -> None:
@@ -42,3 +50,38 @@ def test_bare_line_ends_are_refused_by_sendmail_and_kept_by_the_client(
 
     assert reply.code == 421
     check_nothing_else_stored(trial.bucket, [])
+
+
+@pytest.mark.parametrize("size_bytes", [None, OVER_BYTES], ids=["small", "over"])
+def test_300_kb_of_headers_are_refused_by_sendmail_as_it_is_shipped(
+    trial: Trial, size_bytes: int | None
+) -> None:
+    reply = trial.refuses(Sent(large_headers(size_bytes), SENDER, (RECIPIENT,)))
+
+    assert reply.code == 552
+
+
+def test_300_kb_of_headers_pass_or_make_a_notice_where_sendmail_allows_them(make_trial: MakeTrial) -> None:
+    with Plain(max_headers_length=LARGE_HEADERS_LIMIT) as plain:
+        trial = make_trial({}, plain, max_headers_length=LARGE_HEADERS_LIMIT)
+
+        trial.passes(Sent(large_headers(None), SENDER, (RECIPIENT,)))
+        trial.intercepts(Sent(large_headers(OVER_BYTES), SENDER, (RECIPIENT,)))
+
+
+def test_single_header_of_60_kb_makes_a_notice(make_trial: MakeTrial) -> None:
+    trial = make_trial({}, max_headers_length=LARGE_HEADERS_LIMIT)
+    references = b"References:" + b" <0123456789@example.com>\r\n" * 2200
+
+    trial.intercepts(Sent(messages.message(OVER_BYTES, extra_headers=references), SENDER, (RECIPIENT,)))
+
+
+def test_header_too_long_for_the_milter_protocol_is_refused_and_kept_by_the_client(
+    make_trial: MakeTrial,
+) -> None:
+    trial = make_trial({}, max_headers_length=LARGE_HEADERS_LIMIT)
+    giant = b"X-Giant: " + b"g" * 260_000 + b"\r\n"
+
+    reply = trial.refuses(Sent(messages.message(OVER_BYTES, extra_headers=giant), SENDER, (RECIPIENT,)))
+
+    assert reply.code == 451

@@ -1,6 +1,7 @@
 """Who gets the notice: every recipient, by whatever way, and nobody learns of a hidden one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -20,17 +21,19 @@ from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial
 SENDER, RECIPIENT, HIDDEN = "sender@example.com", "recipient@example.org", "hidden@example.net"
 LOCAL_USER = "daemon"
 ALIASES = {"root": "ops@example.org", "staff": LOCAL_USER}
-LOCAL_MAILBOX = """\
-define(`LOCAL_MAILER_PATH', `/usr/bin/tee')dnl
-define(`LOCAL_MAILER_ARGS', `tee -a ../mailbox')dnl
+# A mailer without $u in its arguments would be taken for one that speaks SMTP.
+_TO_A_FILE = "dd of=../mailbox-$u oflag=append conv=notrunc status=none"
+LOCAL_MAILBOX = f"""\
+define(`LOCAL_MAILER_PATH', `/bin/dd')dnl
+define(`LOCAL_MAILER_ARGS', `{_TO_A_FILE}')dnl
 define(`LOCAL_MAILER_FLAGS', `lsDFMPhn9')dnl
 MAILER_DEFINITIONS
-Mfax, P=/usr/bin/tee, F=lsDFMPhn9, S=EnvFromL/HdrFromL, R=EnvToL/HdrToL, A=tee -a ../mailbox
+Mfax, P=/bin/dd, F=lsDFMPhn9, S=EnvFromL/HdrFromL, R=EnvToL/HdrToL, A={_TO_A_FILE}
 LOCAL_RULE_0
-R$* < @ fax.example $* > $*	$#fax $@ fax $: $1
+R$* < @ fax.example $* > $*\t$#fax $@ fax $: $1
 divert(0)dnl
 """
-"""Mail for this host goes to one file in sendmail's folder, whoever it is for; so does a fax machine's."""
+"""Mail for users of this host, and for the fax machine, goes to a file for each in sendmail's folder."""
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +52,21 @@ def local_plain() -> Iterator[Plain]:
 @pytest.fixture
 def local_trial(local_lab: Lab, bucket: Bucket, local_plain: Plain) -> Trial:
     for sendmail in (local_lab.sendmail, local_plain.sendmail):
-        (sendmail.folder / "mailbox").unlink(missing_ok=True)
+        for mailbox in mailboxes(sendmail):
+            mailbox.unlink()
     return Trial(local_lab, bucket, local_plain)
 
 
+def mailboxes(sendmail: Sendmail) -> list[Path]:
+    return sorted(sendmail.folder.glob("mailbox-*"))
+
+
 def delivered_here(sendmail: Sendmail) -> list[Transaction]:
-    """What this host's mailbox got, to be compared with another's."""
-    mailbox = (sendmail.folder / "mailbox").read_bytes()
-    return [Transaction(SENDER, (), mailbox.replace(b"\n", b"\r\n"), "250")]
+    """What the mailboxes of this host got, in a form that can be compared with another sendmail's."""
+    return [
+        Transaction(SENDER, (path.name,), path.read_bytes().replace(b"\n", b"\r\n"), "250")
+        for path in mailboxes(sendmail)
+    ]
 
 
 def over_limit(*, extra_headers: bytes = b"") -> bytes:
@@ -122,7 +132,7 @@ def test_success_notification_is_the_same_with_and_without_us(
     assert report(aftermath.accepted) == report(without_us)
 
 
-def report(transactions: list[Transaction]) -> tuple[tuple[str, ...], bytes]:
+def report(transactions: Sequence[Transaction]) -> tuple[tuple[str, ...], bytes]:
     """Who gets the delivery status notification, and what it says (RFC 3464), without the mail's headers."""
     own = [it for it in comparable(transactions) if not it[0]]
     assert len(own) == 1
