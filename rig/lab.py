@@ -26,13 +26,16 @@ Configuration = dict[str, Any]
 class Milter:
     """`woomera milter`, a process of its own, with the configuration given."""
 
+    command = "milter"
+    section = "milter"
+
     def __init__(self, configuration: Configuration, folder: Path) -> None:
         """Write the configuration to `folder`, which must exist and takes the log too."""
         self.configuration = configuration
         self.config_path = folder / "config.yaml"
         self.config_path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
         self.config_path.chmod(0o600)
-        self.log_path = folder / "milter.log"
+        self.log_path = folder / f"{self.command}.log"
         self._process: Process | None = None
 
     @property
@@ -55,7 +58,7 @@ class Milter:
             self.config_path,
             "--log-level",
             "debug",
-            "milter",
+            self.command,
         ]
         self._process = Process([sys.executable, *command], self.log_path, env=environment())
         return self._process
@@ -75,15 +78,22 @@ class Milter:
     @property
     def port(self) -> int:
         """The port of its inet socket."""
-        return int(self.configuration["milter"]["socket"].partition(":")[2].partition("@")[0])
+        return int(self.configuration[self.section]["socket"].partition(":")[2].partition("@")[0])
 
     def _is_serving(self) -> bool:
-        kind, _, path = self.configuration["milter"]["socket"].partition(":")
+        kind, _, path = self.configuration[self.section]["socket"].partition(":")
         return accepts_at(Path(path)) if kind == "unix" else accepts("127.0.0.1", self.port)
 
 
+class ArchiveMilter(Milter):
+    """`woomera archive-milter`, likewise."""
+
+    command = "archive-milter"
+    section = "archive"
+
+
 class Lab:
-    """Runs all of it while the `with` block does; `start_milter=False` leaves sendmail without its filter."""
+    """Runs all of it while the `with` block does."""
 
     def __init__(
         self,

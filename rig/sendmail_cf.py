@@ -66,6 +66,8 @@ class Settings:
     failure_flag: str = "T"
     milter_timeouts: str = ""
     """The FEATURE's own where empty."""
+    archive_socket: str | None = None
+    """Likewise for the archive milter."""
     filters_before: Sequence[str] = ()
     """Sockets of filters that see each message before ours."""
     delivery_mode: str = "interactive"
@@ -130,6 +132,8 @@ def _filters(settings: Settings) -> str:
     if settings.milter_socket is not None:
         arguments = (settings.milter_socket, settings.failure_flag, settings.milter_timeouts)
         lines.append("FEATURE(`woomera', `{}', `{}', `{}')dnl\n".format(*arguments))
+    if settings.archive_socket is not None:
+        lines.append(f"FEATURE(`woomera_archive', `{settings.archive_socket}')dnl\n")
     return "".join(lines)
 
 

@@ -12,7 +12,7 @@ from typing import ParamSpec
 
 import click
 
-from woomera_milter import check, config, log, milter
+from woomera_milter import archive_check, check, cli_archive, config, log, milter
 from woomera_milter.destinations import Destinations
 from woomera_milter.errors import EX_CONFIG, WoomeraError
 from woomera_milter.intercept import Interceptor
@@ -81,14 +81,41 @@ def milter_command(path: Path) -> None:
     os._exit(0)
 
 
+@main.command("archive-milter")
+@click.pass_obj
+@_exits
+def archive_milter_command(path: Path) -> None:
+    """Serve the archive's milter socket in the foreground, until SIGTERM: it keeps local copies of mail."""
+    cli_archive.serve(_load(path))
+
+
+_EXISTING = click.Path(exists=True, path_type=Path)
+
+
+@main.command("archive", cls=cli_archive.ManyValues)
+@click.option("--mbox", "mboxes", type=_EXISTING, multiple=True, help="Import mbox files instead.")
+@click.option("--maildir", "maildirs", type=_EXISTING, multiple=True, help="Import Maildirs instead.")
+@click.option("--dry-run", is_flag=True, help="Read everything, store nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+@_exits
+def archive_command(
+    path: Path, mboxes: tuple[Path, ...], maildirs: tuple[Path, ...], dry_run: bool, as_json: bool
+) -> None:
+    """Move the archive milter's copies to S3, one object a message; or import others."""
+    sys.exit(cli_archive.run(_load(path), mboxes, maildirs, dry_run=dry_run, as_json=as_json))
+
+
 @main.command("check")
-@click.option("--offline", is_flag=True, required=True, help="Look at the configuration alone.")
+@click.option("--offline", is_flag=True, help="Look at the configuration alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
 @_exits
 def check_command(path: Path, offline: bool, as_json: bool) -> None:
     """Tell whether the configuration will work."""
     findings = check.run_offline(path)
+    if not offline and not any(finding.status == "failure" for finding in findings):
+        findings += archive_check.run(config.load(path), datetime.now(UTC))
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
     else:

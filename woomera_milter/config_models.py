@@ -30,6 +30,7 @@ from woomera_milter.config_names import (
     TimeZone,
 )
 from woomera_milter.config_types import (
+    GB,
     KB,
     MB,
     AccessKeyId,
@@ -153,6 +154,7 @@ class Archive(Section):
     spool: AbsolutePath = Path("/var/spool/woomera/archive")
     prefix: Folder = "archive/"
     min_size: Size = 4 * MB
+    min_free: Size = GB
 
 
 class Report(Section):

@@ -101,6 +101,26 @@ def degraded(queue_id: str, what: str, why: str) -> None:
     _event(logging.WARNING, queue_id, "degraded", what=what, why=why)
 
 
+def kept(queue_id: str, name: str, *, size_bytes: int) -> None:
+    """The archive milter has a copy of the message, on disk and synced."""
+    _event(logging.INFO, queue_id, "kept", name=name, size_bytes=size_bytes)
+
+
+def not_kept(queue_id: str, reason: str, problem: str) -> None:
+    """An alarm: the message went its way, but the archive milter has no copy of it."""
+    _event(logging.CRITICAL, queue_id, "not-kept", reason=reason, problem=problem)
+
+
+def archived(name: str, key: str, *, size_bytes: int) -> None:
+    """A copy is in S3, verified; nothing of it is left on this host."""
+    _event(logging.INFO, NO_QUEUE_ID, "archived", name=name, key=key, size_bytes=size_bytes)
+
+
+def not_archived(name: str, reason: str, problem: str) -> None:
+    """A copy could not be moved to S3; it stays where it is, for the next run."""
+    _event(logging.ERROR, NO_QUEUE_ID, "not-archived", name=name, reason=reason, problem=problem)
+
+
 # The process.
 
 

@@ -10,7 +10,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,17 +20,43 @@ import Milter
 import milter
 
 from woomera_milter import config, log
+from woomera_milter.archive_session import ArchiveSession
+from woomera_milter.archive_spool import ArchiveSpool
+from woomera_milter.destinations import Destinations
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
-from woomera_milter.session import Session, Verdict
+from woomera_milter.session import Session
+from woomera_milter.transaction import Transaction, Verdict
 
-ACTIONS = {"change headers": Milter.CHGHDRS, "add headers": Milter.ADDHDRS, "change the body": Milter.CHGBODY}
 REPLY_WRITE_S = 0.2
+ARCHIVE_FINISH_S = 30.0
 
 ACCEPT: int = Milter.ACCEPT
 CONTINUE: int = Milter.CONTINUE
 REJECT: int = Milter.REJECT
 TEMPFAIL: int = Milter.TEMPFAIL
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One of the two milters: the section of its settings, and what it asks of the MTA.
+
+    `on_trouble` is the answer where a mistake of ours leaves none.
+    """
+
+    name: str
+    section: str
+    actions: Mapping[str, int]
+    on_trouble: int
+
+
+MAIN = Role(
+    "milter",
+    "milter",
+    {"change headers": Milter.CHGHDRS, "add headers": Milter.ADDHDRS, "change the body": Milter.CHGBODY},
+    on_trouble=TEMPFAIL,
+)
+ARCHIVE = Role("archive-milter", "archive", {}, on_trouble=CONTINUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,22 +111,23 @@ class Connection(Milter.Base):
     need not, since all is decided at the end of the headers or of the message.
     """
 
-    def __init__(self, new_session: Callable[[str], Session], in_hand: InHand) -> None:
+    def __init__(self, role: Role, new_session: Callable[[str], Transaction], in_hand: InHand) -> None:
+        self._role = role
         self._new_session = new_session
         self._in_hand = in_hand
-        self._session: Session | None = None
+        self._session: Transaction | None = None
 
     def negotiate(self, options: list[int]) -> int:
         """Ask for what we need and nothing else; refuse an MTA that lacks it."""
         offered_actions, offered_protocol = options[0], options[1]
-        missing = [what for what, action in ACTIONS.items() if not offered_actions & action]
+        missing = [what for what, action in self._role.actions.items() if not offered_actions & action]
         if not offered_protocol & Milter.P_HDR_LEADSPC:
             missing.append("leave header values as they are (SMFIP_HDR_LEADSPC)")
         if missing:
             log.refused_mta(", ".join(missing))
             return REJECT
         answer: int = super().negotiate(options)
-        options[0] = sum(ACTIONS.values())
+        options[0] = sum(self._role.actions.values())
         # Without this sendmail.mc would have to list the macro; pymilter's decorator fails on Python 3.
         self._ctx.setsymlist(Milter.M_EOH, "i {msg_size}")
         return answer
@@ -130,7 +157,7 @@ class Connection(Milter.Base):
     def eoh(self) -> int:
         """End of headers: the body is only asked for where the message may be over the limit."""
         if self._session is None:
-            return TEMPFAIL
+            return self._role.on_trouble
         msg_size = self.getsymval("{msg_size}") or ""
         wants_body = self._session.end_headers(
             self.getsymval("i") or "", int(msg_size) if msg_size.isdigit() else None
@@ -147,7 +174,7 @@ class Connection(Milter.Base):
     def eom(self) -> int:
         """End of message: decide, and carry it out."""
         if self._session is None:
-            return TEMPFAIL
+            return self._role.on_trouble
         with self._in_hand.one():
             decision = self._session.end_message(self._report_progress)
             answer = self._replace(decision) if isinstance(decision, Replacement) else self._answer(decision)
@@ -205,36 +232,48 @@ def _address(path: str) -> str:
 
 
 def serve(configuration: config.Config, interceptor: Interceptor) -> None:
-    """Serve the milter socket until SIGTERM, then finish what is in hand.
+    """Serve the main milter's socket until SIGTERM, then finish what is in hand.
 
     Raise PermanentError or TemporaryError where the socket cannot be had.
     """
     settings = configuration.milter
-    in_hand = InHand()
     workers = ThreadPoolExecutor(settings.max_concurrent, thread_name_prefix="store")
     new_session = partial(Session, configuration, interceptor, workers)
-    Milter.factory = partial(Connection, new_session, in_hand)
-    milter.set_flags(sum(ACTIONS.values()))
-    os.umask(0o177)
-    # libmilter waits for these in a thread of its own; one that comes before it is ready has to wait, too.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
-    _make_way(settings.socket)
-    log.started("milter", socket=settings.socket)
-    try:
-        Milter.runmilter("woomera", settings.socket, rmsock=False)
-    except milter.error as error:
-        raise TemporaryError(
-            f"milter.socket: {settings.socket} cannot be opened ({error})",
-            remedy="see that the folder belongs to the milter's user, and that no other process has the port",
-            reason="socket",
-        ) from error
-    in_hand.wait_until_none(settings.deadline.total_seconds())
-    time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
-    log.stopped("milter")
+    _serve(MAIN, settings.socket, new_session, settings.deadline.total_seconds())
     workers.shutdown(wait=False, cancel_futures=True)
 
 
-def _make_way(address: str) -> None:
+def serve_archive(configuration: config.Config, spool: ArchiveSpool, destinations: Destinations) -> None:
+    """Serve the archive milter's socket, as `serve` does the main one's."""
+    settings = configuration.archive
+    new_session = partial(ArchiveSession, settings.min_size, spool, destinations)
+    _serve(ARCHIVE, settings.socket, new_session, ARCHIVE_FINISH_S)
+
+
+def _serve(role: Role, address: str, new_session: Callable[[str], Transaction], finish_s: float) -> None:
+    in_hand = InHand()
+    Milter.factory = partial(Connection, role, new_session, in_hand)
+    milter.set_flags(sum(role.actions.values()))
+    milter.set_exception_policy(role.on_trouble)
+    os.umask(0o177)
+    # libmilter waits for these in a thread of its own; one that comes before it is ready has to wait, too.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
+    _make_way(role, address)
+    log.started(role.name, socket=address)
+    try:
+        Milter.runmilter("woomera", address, rmsock=False)
+    except milter.error as error:
+        raise TemporaryError(
+            f"{role.section}.socket: {address} cannot be opened ({error})",
+            remedy="see that the folder belongs to the milter's user, and that no other process has the port",
+            reason="socket",
+        ) from error
+    in_hand.wait_until_none(finish_s)
+    time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
+    log.stopped(role.name)
+
+
+def _make_way(role: Role, address: str) -> None:
     """Remove the socket file that a killed milter has left; refuse to take a living one's place."""
     if not address.startswith(("unix:", "local:")):
         return
@@ -248,5 +287,7 @@ def _make_way(address: str) -> None:
             path.unlink()
             return
     raise PermanentError(
-        f"milter.socket: another process already serves {path}", remedy="stop it first", reason="socket"
+        f"{role.section}.socket: another process already serves {path}",
+        remedy="stop it first",
+        reason="socket",
     )

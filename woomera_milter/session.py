@@ -1,61 +1,34 @@
-"""One message on its way through the milter: collected, measured, and decided upon at its end.
-
-Knows nothing of libmilter: `milter.py` calls it and carries out what it decides.
-"""
+"""One message on its way through the main milter: collected, measured, and decided upon at its end."""
 
 import concurrent.futures
 from collections.abc import Callable
 from concurrent.futures import Executor
-from enum import Enum
 
 from woomera_milter import config, log
 from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
 from woomera_milter.intercept import Interceptor, OverLimit, Replacement
-from woomera_milter.mime import HeaderField
-from woomera_milter.spool import Deadline, Envelope, Measure, SpooledMessage, proves_small
+from woomera_milter.spool import Deadline, Measure, SpooledMessage, proves_small
+from woomera_milter.transaction import Transaction, Verdict
 
 # progress restarts sendmail's R timeout (libmilter API, smfi_progress), which may be as short as 10 s.
 PROGRESS_EVERY_S = 3.0
 
-# sendmail takes these out of what it relays, and no recipient may see them (RFC 5322, section 3.6.3).
-_HIDDEN_HEADERS = frozenset({"bcc", "resent-bcc"})
 
-
-class Verdict(Enum):
-    """What becomes of a message that is not replaced."""
-
-    PASS = "pass"
-    TEMPFAIL = "tempfail"
-    REJECT = "reject"
-
-
-class Session:
-    """One message, from MAIL FROM to its end. Call `close` whatever happened to it."""
+class Session(Transaction):
+    """A message that is replaced by a notice where it is over the limit."""
 
     def __init__(
         self, configuration: config.Config, interceptor: Interceptor, workers: Executor, envelope_sender: str
     ) -> None:
+        super().__init__(envelope_sender)
         self._milter = configuration.milter
         self._limit_bytes = configuration.limit
         self._interceptor = interceptor
         self._workers = workers
-        self._envelope_sender = envelope_sender
-        self._recipients: list[str] = []
-        self._mailers: set[str] = set()
-        self._headers: list[HeaderField] = []
         self._queue_id = ""
         self._measure = Measure()
         self._message: SpooledMessage | None = None
         self._spool_failure: TemporaryError | None = None
-
-    def add_recipient(self, address: str, mailer: str) -> None:
-        """Take an envelope recipient, and the mailer that sendmail means to use for it ({rcpt_mailer})."""
-        self._recipients.append(address)
-        self._mailers.add(mailer)
-
-    def add_header(self, name: str, value: bytes) -> None:
-        """Take a header field: the octets after the colon, folds as LF and white space."""
-        self._headers.append(HeaderField(name, value.replace(b"\n", b"\r\n")))
 
     def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
         """Tell whether the body is needed: not where {msg_size} already proves the message small."""
@@ -71,10 +44,9 @@ class Session:
             self._message = SpooledMessage(self._milter.spool)
         except TemporaryError as error:
             self._spool_failure = error
-        for name, value in self._headers:
-            field = b"%s:%s\r\n" % (name.encode(), value)
+        for field, is_stored in self._fields():
             self._measure.feed(field)
-            if name.lower() not in _HIDDEN_HEADERS:
+            if is_stored:
                 self._spool(field)
         self.add_body(b"\r\n")
         return True
@@ -126,7 +98,7 @@ class Session:
             self._interceptor.intercept,
             OverLimit(
                 message=message,
-                envelope=Envelope(self._envelope_sender, tuple(self._recipients)),
+                envelope=self._envelope,
                 mailers=frozenset(self._mailers),
                 headers=self._headers,
                 queue_id=self._queue_id,

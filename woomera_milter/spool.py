@@ -34,12 +34,13 @@ class Envelope:
 
 
 class Deadline:
-    """A moment by which work has to be done, on the monotonic clock."""
+    """A moment by which work has to be done, on the monotonic clock; `setting` is the key that sets it."""
 
-    __slots__ = ("_at",)
+    __slots__ = ("_at", "_setting")
 
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, setting: str = "milter.deadline") -> None:
         self._at = time.monotonic() + timeout_s
+        self._setting = setting
 
     @property
     def remaining_s(self) -> float:
@@ -49,7 +50,7 @@ class Deadline:
     def check(self, attempted: str) -> None:
         """Raise DeadlineError if the time is up."""
         if self.remaining_s <= 0:
-            raise DeadlineError(f"{attempted} took longer than milter.deadline")
+            raise DeadlineError(f"{attempted} took longer than {self._setting}")
 
 
 class Measure:

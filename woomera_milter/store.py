@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woomera_milter import aws, config
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
 from woomera_milter.spool import Deadline, SpooledMessage, SpoolReader
+from woomera_milter.wire import WireMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -117,6 +118,18 @@ class Store:
         }
         answer = self._put(request, lambda: io.BufferedReader(SpoolReader(message, deadline)), deadline)
         return Stored(key, self._ends_at(answer.get("Expiration", ""), now))
+
+    def put_archived(self, key: str, message: WireMessage, deadline: Deadline) -> None:
+        """Store a message of the archive."""
+        request: PutObjectRequestTypeDef = {
+            "Bucket": self._storage.bucket,
+            "Key": self._storage.prefix + key,
+            "ContentLength": message.size_bytes,
+            "ContentType": "message/rfc822",
+            "ContentMD5": b64encode(message.md5()).decode(),
+            "ChecksumSHA256": b64encode(message.sha256).decode(),
+        }
+        self._put(request, lambda: message.open(deadline), deadline)
 
     def put_json(self, key: str, value: object, deadline: Deadline) -> None:
         """Store a JSON document."""
