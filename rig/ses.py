@@ -56,6 +56,8 @@ class Ses(BackgroundServer):
         self.limit_bytes = limit_bytes
         self.throttled = False
         """While true, every message is answered with SES's throttling reply, a 454."""
+        self.unverified_senders: frozenset[str] = frozenset()
+        """SES sends for none of these envelope senders."""
         self._transactions: list[Transaction] = []
         self._changed = threading.Condition()
 
@@ -107,6 +109,11 @@ class Ses(BackgroundServer):
         sender, recipients = envelope.sender or "", tuple(envelope.recipients)
         if self.throttled:
             reply = "454 Throttling failure: Maximum sending rate exceeded."
+        elif sender in self.unverified_senders:
+            reply = (
+                "554 Message rejected: Email address is not verified. "
+                f"The following identities failed the check in region US-EAST-1: {sender}"
+            )
         else:
             reply = self._refusal(recipients, message) or f"250 Ok {len(self._transactions):024x}"
         with self._changed:

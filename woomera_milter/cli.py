@@ -3,41 +3,22 @@
 import json
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import ParamSpec
 
 import click
 
-from woomera_milter import archive_check, check, cli_archive, config, log, milter
+from woomera_milter import archive_check, check, cli_archive, cli_stored, cli_sweep, config, log, milter
+from woomera_milter.cli_base import exits, load
 from woomera_milter.destinations import Destinations
-from woomera_milter.errors import EX_CONFIG, WoomeraError
+from woomera_milter.errors import EX_CONFIG
 from woomera_milter.intercept import Interceptor
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
 from woomera_milter.offload import Offload
 from woomera_milter.spool import SpooledMessage
 from woomera_milter.store import Store
-
-P = ParamSpec("P")
-
-
-def _exits(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn an error of ours into one line on stderr for each problem, and its exit status."""
-
-    @wraps(command)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except WoomeraError as error:
-            for line in str(error).splitlines():
-                click.echo(f"woomera: {line}", err=True)
-            sys.exit(error.exit_status)
-
-    return wrapper
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,10 +52,10 @@ def main(context: click.Context, path: Path, log_level: str) -> None:
 
 @main.command("milter")
 @click.pass_obj
-@_exits
+@exits
 def milter_command(path: Path) -> None:
     """Serve sendmail's milter socket in the foreground, until SIGTERM."""
-    configuration = _load(path)
+    configuration = load(path)
     milter.serve(configuration, _interceptor(configuration))
     # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
     sys.stderr.flush()
@@ -83,10 +64,10 @@ def milter_command(path: Path) -> None:
 
 @main.command("archive-milter")
 @click.pass_obj
-@_exits
+@exits
 def archive_milter_command(path: Path) -> None:
     """Serve the archive's milter socket in the foreground, until SIGTERM: it keeps local copies of mail."""
-    cli_archive.serve(_load(path))
+    cli_archive.serve(load(path))
 
 
 _EXISTING = click.Path(exists=True, path_type=Path)
@@ -98,19 +79,19 @@ _EXISTING = click.Path(exists=True, path_type=Path)
 @click.option("--dry-run", is_flag=True, help="Read everything, store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-@_exits
+@exits
 def archive_command(
     path: Path, mboxes: tuple[Path, ...], maildirs: tuple[Path, ...], dry_run: bool, as_json: bool
 ) -> None:
     """Move the archive milter's copies to S3, one object a message; or import others."""
-    sys.exit(cli_archive.run(_load(path), mboxes, maildirs, dry_run=dry_run, as_json=as_json))
+    sys.exit(cli_archive.run(load(path), mboxes, maildirs, dry_run=dry_run, as_json=as_json))
 
 
 @main.command("check")
 @click.option("--offline", is_flag=True, help="Look at the configuration alone.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-@_exits
+@exits
 def check_command(path: Path, offline: bool, as_json: bool) -> None:
     """Tell whether the configuration will work."""
     findings = check.run_offline(path)
@@ -141,8 +122,6 @@ def _interceptor(configuration: config.Config) -> Interceptor:
     )
 
 
-def _load(path: Path) -> config.Config:
-    configuration = config.load(path)
-    for problem in config.warnings(configuration, path):
-        log.warning(problem)
-    return configuration
+main.add_command(cli_sweep.sweep_command)
+main.add_command(cli_stored.list_command)
+main.add_command(cli_stored.resend_command)

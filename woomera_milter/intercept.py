@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from woomera_milter import config, log
 from woomera_milter.destinations import Destinations
+from woomera_milter.facts import facts_of
 from woomera_milter.mime import HeaderField
-from woomera_milter.notice import AttachmentFact, Composer, Facts, Links
+from woomera_milter.notice import Composer, Links
 from woomera_milter.offload import Offload, Offloaded, Origin
 from woomera_milter.ses_headers import HeaderChange, header_changes, remaining_bytes
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
@@ -72,24 +73,8 @@ class Interceptor:
         return replacement
 
     def _notice(self, over: OverLimit, offloaded: Offloaded) -> Replacement:
-        contents = offloaded.contents
-        facts = Facts(
-            id=offloaded.id,
-            header_from=contents.headers.header_from or over.envelope.envelope_sender,
-            subject=contents.headers.subject,
-            date=contents.headers.date,
-            size_bytes=offloaded.size_bytes,
-            limit_bytes=self._limit_bytes,
-            attachments=[
-                AttachmentFact(one.name, one.content_type, one.size_bytes, link=None)
-                for one in contents.attachments
-            ],
-            text=contents.text.text,
-            text_truncated=contents.text.truncated,
-            protection=contents.protection,
-        )
         notice = self._composer.compose(
-            facts,
+            facts_of(offloaded, over.envelope.envelope_sender, self._limit_bytes),
             Links(message=offloaded.message_link, page=None),
             offloaded.links_expire_at,
             remaining_bytes(over.headers, self._subject_prefix),

@@ -14,6 +14,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from traceback import extract_tb
+from typing import TextIO
 
 logger = logging.getLogger("woomera_milter")
 
@@ -45,6 +46,13 @@ def set_up(level: str) -> None:
     logger.setLevel(level.upper())
     logger.propagate = False
     logging.getLogger().handlers[:] = [logging.NullHandler()]
+
+
+def write_to(stream: TextIO) -> None:
+    """Send events to `stream` from now on."""
+    for handler in logger.handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(stream)
 
 
 def _event(level: int, queue_id: str, event: str, /, **values: object) -> None:
@@ -119,6 +127,29 @@ def archived(name: str, key: str, *, size_bytes: int) -> None:
 def not_archived(name: str, reason: str, problem: str) -> None:
     """A copy could not be moved to S3; it stays where it is, for the next run."""
     _event(logging.ERROR, NO_QUEUE_ID, "not-archived", name=name, reason=reason, problem=problem)
+
+
+# A sweep.
+
+
+def notified(message_id: str, *, recipients: int, expires_at: datetime) -> None:
+    """The notice for an archived message is with the relay."""
+    _event(logging.INFO, NO_QUEUE_ID, "notified", id=message_id, recipients=recipients, expires_at=expires_at)
+
+
+def may_repeat(message_id: str) -> None:
+    """Nobody knows how an earlier hand-over of this notice ended, so some may get it a second time."""
+    _event(logging.WARNING, NO_QUEUE_ID, "may-be-a-second-notice", id=message_id)
+
+
+def not_notified(message_id: str, reason: str) -> None:
+    """Recipients of an archived message have not got their notice; the sweep's result says why."""
+    _event(logging.ERROR, NO_QUEUE_ID, "not-notified", id=message_id, reason=reason)
+
+
+def not_recorded(message_id: str, reason: str, problem: str) -> None:
+    """What was done about an archived message could not be written down; the next sweep sees to it."""
+    _event(logging.WARNING, NO_QUEUE_ID, "not-recorded", id=message_id, reason=reason, problem=problem)
 
 
 # The process.

@@ -1,6 +1,6 @@
 """The use case: a spooled message -> stored in S3, with links that last as long as they say.
 
-Called by the milter; the message is stored and verified before this returns, or it raises.
+Called by the milter and the sweep; the message is stored and verified before this returns, or it raises.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-from woomera_milter import config, log, mime
+from woomera_milter import config, log, mime, new_notice
 from woomera_milter.links import Signer
 from woomera_milter.mime import Attachment, BodyText, HeaderFacts, HeaderField, Protection
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
@@ -82,7 +82,7 @@ class Offload:
             message_link=self._signer.sign(key, links_expire_at),
             links_expire_at=links_expire_at,
         )
-        sidecar = _sidecar(offloaded, envelope, origin, message.sha256.hex())
+        sidecar = _sidecar(offloaded, envelope, headers, origin, message.sha256.hex())
         self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
         return offloaded
 
@@ -102,7 +102,9 @@ class Offload:
             return Contents(facts, attachments=(), text=BodyText("", truncated=False), protection=None)
 
 
-def _sidecar(offloaded: Offloaded, envelope: Envelope, origin: Origin, sha256: str) -> dict[str, object]:
+def _sidecar(
+    offloaded: Offloaded, envelope: Envelope, headers: Sequence[HeaderField], origin: Origin, sha256: str
+) -> dict[str, object]:
     facts = offloaded.contents.headers
     return {
         "id": offloaded.id,
@@ -122,6 +124,8 @@ def _sidecar(offloaded: Offloaded, envelope: Envelope, origin: Origin, sha256: s
             {"name": one.name, "content_type": one.content_type, "size_bytes": one.size_bytes, "key": None}
             for one in offloaded.contents.attachments
         ],
+        "protection": offloaded.contents.protection,
+        "notice_headers": [[name, value.decode("ascii")] for name, value in new_notice.kept_of(headers)],
         "links_expire_at": _rfc3339(offloaded.links_expire_at),
         "resent": [],
     }

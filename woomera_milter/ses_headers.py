@@ -99,6 +99,11 @@ def remaining_bytes(headers: Sequence[HeaderField], subject_prefix: str) -> int:
     return sum(map(_size_bytes, _settled(headers, subject_prefix)))
 
 
+def kept_fields(headers: Sequence[HeaderField], subject_prefix: str) -> list[HeaderField]:
+    """Give the fields that a notice keeps, each as `header_changes` leaves it."""
+    return [field for field in _settled(headers, subject_prefix) if field]
+
+
 def _milter_value(value: bytes) -> str:
     return value.decode("ascii").replace("\r\n", "\n")
 

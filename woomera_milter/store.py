@@ -1,4 +1,4 @@
-"""S3: every key name, and putting objects so that the server itself verifies them.
+"""S3: every key name, putting objects so that the server itself verifies them, and reading them back.
 
 An object is sent with `Content-MD5` and `x-amz-checksum-sha256`, so damage on the way is
 refused by the server and never found out by a recipient (S3 API reference, PutObject;
@@ -11,12 +11,14 @@ import io
 import json
 import re
 import threading
+import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from botocore.config import Config as ClientConfig
@@ -29,12 +31,19 @@ from woomera_milter.wire import WireMessage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef, PutObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import (
+        ListObjectsV2RequestTypeDef,
+        PutObjectOutputTypeDef,
+        PutObjectRequestTypeDef,
+    )
 
 Answer = TypeVar("Answer")
 
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
+_CHUNK_BYTES = 256 * 1024
+_CONFLICT_TRIES = 6
+_MISSING = frozenset({"NoSuchKey", "404"})
 
 # Credentials that rotated under us show as any of these; a session built anew reads the new ones.
 _CREDENTIAL_ERRORS = frozenset(
@@ -54,7 +63,11 @@ _REMEDIES = {
     "NoSuchBucket": "create the bucket, or correct storage.bucket",
     "PermanentRedirect": "set storage.region to the bucket's region",
     "AuthorizationHeaderMalformed": "set storage.region to the bucket's region",
-    "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key)",
+    "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key); "
+    "sweep, list and resend need s3:GetObject and s3:ListBucket too",
+    "InvalidObjectState": "the object is in Glacier: restore it (s3:RestoreObject), or let it rest",
+    "NoSuchKey": "it was deleted, by the lifecycle perhaps",
+    "404": "it was deleted, by the lifecycle perhaps",
     "ExpiredToken": _RENEWAL,
     "InvalidToken": _RENEWAL,
     "TokenRefreshRequired": _RENEWAL,
@@ -90,6 +103,32 @@ class Stored:
     ends_at: datetime
 
 
+class Listed(NamedTuple):
+    """An object as a listing shows it; the key is below storage.prefix."""
+
+    key: str
+    size_bytes: int
+    modified_at: datetime
+    storage_class: str
+
+
+class Page(NamedTuple):
+    """What one request of a listing gives: `folders` only with a delimiter; `more`: whether more follow."""
+
+    objects: list[Listed]
+    folders: list[str]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON document as it was read; its age is told by the server's clock alone, in whole seconds."""
+
+    value: Any
+    etag: str
+    age: timedelta
+
+
 class Store:
     """The bucket. Safe to use from many threads at once.
 
@@ -116,8 +155,8 @@ class Store:
             "ContentMD5": b64encode(message.md5()).decode(),
             "ChecksumSHA256": b64encode(message.sha256).decode(),
         }
-        answer = self._put(request, lambda: io.BufferedReader(SpoolReader(message, deadline)), deadline)
-        return Stored(key, self._ends_at(answer.get("Expiration", ""), now))
+        answer = self._put(request, deadline, lambda: io.BufferedReader(SpoolReader(message, deadline)))
+        return Stored(key, self._ends_at(answer.get("Expiration", ""), now + self._storage.retention))
 
     def put_archived(self, key: str, message: WireMessage, deadline: Deadline) -> None:
         """Store a message of the archive."""
@@ -129,25 +168,131 @@ class Store:
             "ContentMD5": b64encode(message.md5()).decode(),
             "ChecksumSHA256": b64encode(message.sha256).decode(),
         }
-        self._put(request, lambda: message.open(deadline), deadline)
+        self._put(request, deadline, lambda: message.open(deadline))
 
     def put_json(self, key: str, value: object, deadline: Deadline) -> None:
         """Store a JSON document."""
+        self._put(self._json_request(key, value), deadline)
+
+    def _json_request(self, key: str, value: object) -> "PutObjectRequestTypeDef":
         octets = json.dumps(value, ensure_ascii=False, indent=1).encode()
-        request: PutObjectRequestTypeDef = {
+        return {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
+            "Body": octets,
             "ContentType": "application/json",
             "ContentMD5": b64encode(hashlib.md5(octets, usedforsecurity=False).digest()).decode(),
             "ChecksumSHA256": b64encode(hashlib.sha256(octets).digest()).decode(),
         }
-        self._put(request, lambda: octets, deadline)
+
+    def create_json(self, key: str, value: object) -> str | None:
+        """Store a JSON document where there is none yet; return its ETag, None where there is one already.
+
+        A write of ours whose first answer was lost, and that was sent again, is known by what it says.
+        """
+        return self._put_on_condition(key, value, None)
+
+    def replace_json(self, key: str, value: object, etag: str) -> str | None:
+        """Store a JSON document in place of the one with `etag`; return its ETag, None if that has gone."""
+        return self._put_on_condition(key, value, etag)
+
+    def _put_on_condition(self, key: str, value: object, etag: str | None) -> str | None:
+        request = self._json_request(key, value)
+        if etag is None:
+            request["IfNoneMatch"] = "*"
+        else:
+            request["IfMatch"] = etag
+        for attempt in range(_CONFLICT_TRIES):
+            try:
+                return self._put(request, Deadline(READ_TIMEOUT_S))["ETag"]
+            except WoomeraError as error:
+                code = _code(error.__cause__)
+                if code in {"PreconditionFailed", "NoSuchKey"}:
+                    break
+                if code != "ConditionalRequestConflict":
+                    raise
+                # 409: another write of this key is in flight (S3 User Guide, "Conditional writes").
+                time.sleep(0.05 * 2**attempt)
+        found = self.get_json(key)
+        return found.etag if found and found.value == value else None
+
+    def get_json(self, key: str) -> Document | None:
+        """Return the JSON document under `key`, None where there is none (PermanentError: it is not JSON)."""
+        attempted = f"reading {self.name_of(key)}"
+        try:
+            answer = self._with_fresh_credentials(
+                lambda client: client.get_object(Bucket=self._storage.bucket, Key=self._storage.prefix + key)
+            )
+            octets = answer["Body"].read()
+        except (ClientError, BotoCoreError) as error:
+            if _code(error) in _MISSING:
+                return None
+            raise _explain(error, attempted) from error
+        try:
+            value = json.loads(octets) if octets.strip() else None
+        except ValueError as error:
+            remedy = "see who wrote it, and mend or delete it"
+            raise PermanentError(f"{attempted}: it is not JSON", remedy=remedy, reason="store") from error
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        return Document(value, answer["ETag"], now - answer["LastModified"])
+
+    def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
+        """Yield the object's octets in chunks."""
+        attempted = f"reading {self.name_of(key)}"
+        try:
+            answer = self._with_fresh_credentials(
+                lambda client: client.get_object(Bucket=self._storage.bucket, Key=self._storage.prefix + key)
+            )
+            with closing(answer["Body"]) as body:
+                for chunk in body.iter_chunks(_CHUNK_BYTES):
+                    deadline.check(attempted)
+                    yield chunk
+        except (ClientError, BotoCoreError) as error:
+            raise _explain(error, attempted) from error
+
+    def ends_at(self, key: str) -> datetime:
+        """Return when the lifecycle may delete a stored object; raise PermanentError where it has gone."""
+        try:
+            answer = self._with_fresh_credentials(
+                lambda client: client.head_object(Bucket=self._storage.bucket, Key=self._storage.prefix + key)
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise _explain(error, f"looking at {self.name_of(key)}") from error
+        ends_at = answer["LastModified"] + self._storage.retention
+        return self._ends_at(answer.get("Expiration", ""), ends_at)
+
+    def pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
+        """Yield what lies below `prefix` (itself below storage.prefix), in the order of the keys."""
+        request: ListObjectsV2RequestTypeDef = {
+            "Bucket": self._storage.bucket,
+            "Prefix": self._storage.prefix + prefix,
+            "Delimiter": delimiter,
+        }
+        skip = len(self._storage.prefix)
+        while True:
+            try:
+                answer = self._with_fresh_credentials(lambda client: client.list_objects_v2(**request))
+            except (ClientError, BotoCoreError) as error:
+                raise _explain(error, f"listing {self.name_of(prefix)}") from error
+            objects = [
+                Listed(it["Key"][skip:], it["Size"], it["LastModified"], it.get("StorageClass", "STANDARD"))
+                for it in answer.get("Contents", [])
+            ]
+            folders = [it["Prefix"][skip:] for it in answer.get("CommonPrefixes", [])]
+            yield Page(objects, folders, answer["IsTruncated"])
+            if not answer["IsTruncated"]:
+                return
+            request["ContinuationToken"] = answer["NextContinuationToken"]
+
+    def name_of(self, key: str) -> str:
+        """Return the URL by which people and tools name the object."""
+        return f"s3://{self._storage.bucket}/{self._storage.prefix}{key}"
 
     def _put(
         self,
         request: "PutObjectRequestTypeDef",
-        open_body: Callable[[], bytes | io.BufferedReader],
         deadline: Deadline,
+        open_body: Callable[[], io.BufferedReader] | None = None,
     ) -> "PutObjectOutputTypeDef":
         attempted = f"storing s3://{request['Bucket']}/{request['Key']}"
         deadline.check(attempted)
@@ -157,8 +302,8 @@ class Store:
             request["SSEKMSKeyId"] = self._storage.kms_key_id
 
         def put(client: "S3Client") -> "PutObjectOutputTypeDef":
-            # A body of its own for each operation: the one before has left its stream at the end.
-            request["Body"] = open_body()
+            if open_body:  # anew for each operation: the one before has left its stream at the end
+                request["Body"] = open_body()
             return client.put_object(**request)
 
         try:
@@ -207,9 +352,8 @@ class Store:
             ),
         )
 
-    def _ends_at(self, expiration: str, now: datetime) -> datetime:
+    def _ends_at(self, expiration: str, ends_at: datetime) -> datetime:
         """Return when a lifecycle rule may delete the object, as `x-amz-expiration` and `retention` say."""
-        ends_at = now + self._storage.retention
         if found := re.search(r'expiry-date="([^"]+)"', expiration):
             with contextlib.suppress(ValueError):  # not RFC 7231's date: as if there were no rule
                 ends_at = min(ends_at, parsedate_to_datetime(found[1]).astimezone(UTC))
@@ -222,7 +366,7 @@ def _attachment_disposition(file_name: str) -> str:
     return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name, safe='')}"
 
 
-def _code(error: ClientError | BotoCoreError) -> str:
+def _code(error: BaseException | None) -> str:
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "")
     return type(error).__name__

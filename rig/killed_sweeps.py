@@ -1,0 +1,88 @@
+"""Sweeps that run at once and are killed again and again: does everybody get the notice, once?"""
+
+import random
+import re
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import TimeoutExpired
+
+from rig.lab import environment
+from rig.process import Process
+from rig.ses import Ses
+
+_FINISH_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What came of it; `announced`: the ids of which a log says that the notice may be a second one."""
+
+    kills: int
+    notices: Counter[str]
+    announced: frozenset[str]
+
+    @property
+    def second_notices(self) -> int:
+        """Notices beyond the first of their message."""
+        return self.notices.total() - len(self.notices)
+
+    @property
+    def unannounced(self) -> list[str]:
+        """The ids of messages with more than one notice, of which no log had warned: there must be none."""
+        return [it for it, count in self.notices.items() if count > 1 and it not in self.announced]
+
+
+def run_killed_sweeps(
+    command: Sequence[str], folder: Path, ses: Ses, *, sweeps: int, kills: int, seed: int
+) -> Tally:
+    """Run `command` (a sweep) `sweeps` times at once, each killed `kills` times at random moments.
+
+    The last of each runs to its end; then more run until nothing is left in a dead one's hands.
+    """
+    chance = [random.Random(seed + number) for number in range(sweeps)]
+
+    def host(number: int) -> int:
+        killed = 0
+        while killed < kills:
+            process = _start(command, folder / f"sweep-{number}.log")
+            try:
+                process.wait(chance[number].uniform(0.6, 3.0))
+            except TimeoutExpired:
+                process.kill()
+                killed += 1
+            else:
+                return killed  # nothing was left to do
+        _start(command, folder / f"sweep-{number}.log").wait(_FINISH_TIMEOUT_S)
+        return killed
+
+    with ThreadPoolExecutor(sweeps) as pool:
+        killed = sum(pool.map(host, range(sweeps)))
+    last_log = folder / "sweep-last.log"
+    while '"in_progress": 0' not in _output_of(command, last_log):
+        pass  # each round takes a second or so: until the leases of the dead have ended
+    logs = "".join(path.read_text(encoding="utf-8") for path in folder.glob("sweep-*.log"))
+    announced = frozenset(re.findall(r"may-be-a-second-notice id=(\S+)", logs))
+    return Tally(killed, Counter(_id_of(it.message) for it in ses.accepted), announced)
+
+
+def _id_of(notice: bytes) -> str:
+    found = re.search(rb"^X-Woomera-Id: (\S+)", notice, re.MULTILINE)
+    assert found, "a message that is no notice"
+    return found[1].decode()
+
+
+def _start(command: Sequence[str], log: Path) -> Process:
+    return Process(command, log, env=environment(), cwd=Path(__file__).parent.parent)
+
+
+def _output_of(command: Sequence[str], log: Path) -> str:
+    begun = log.stat().st_size if log.exists() else 0
+    status = _start(command, log).wait(_FINISH_TIMEOUT_S)
+    if status:
+        raise RuntimeError(
+            f"the sweep ended with status {status}:\n{log.read_text(encoding='utf-8')[-4000:]}"
+        )
+    return log.read_text(encoding="utf-8")[begun:]

@@ -1,0 +1,103 @@
+"""Fresh links for stored messages: what there is, and its notice once more."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from rig.jobs import Jobs, link_in, over_limit, text_of
+
+RECIPIENTS = ["one@example.org", "two@example.org"]
+
+
+@pytest.fixture
+def stored(jobs: Jobs) -> Jobs:
+    """Two messages, stored by a sweep."""
+    jobs.archive("a", over_limit(subject="Plans"), recipients=RECIPIENTS)
+    jobs.put("archive/b.eml", over_limit(subject="Later", sender="other@example.com"))
+    jobs.sweep()
+    jobs.ses.clear()
+    return jobs
+
+
+def id_of(jobs: Jobs, subject: str) -> str:
+    (found,) = [it["id"] for it in jobs.run("list", "--json").document if it["subject"] == subject]
+    return str(found)
+
+
+def test_stored_messages_are_listed_newest_first(stored: Jobs) -> None:
+    received = [it["received_at"] for it in stored.run("list", "--json").document]
+    assert len(received) == 2
+    assert received == sorted(received, reverse=True)
+    assert len(stored.run("list").stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "subjects"),
+    [
+        (["--sender", "other@"], ["Later"]),
+        (["--recipient", "TWO@example"], ["Plans"]),
+        (["--since", "2126-01-01"], []),
+        (["--since", "3650d", "--sender", "example.com", "--recipient", "one@"], ["Plans"]),
+    ],
+)
+def test_the_list_is_narrowed_down(arguments: list[str], subjects: list[str], stored: Jobs) -> None:
+    assert [it["subject"] for it in stored.run("list", "--json", *arguments).document] == subjects
+
+
+def test_one_message_is_found_by_its_id(stored: Jobs) -> None:
+    document = stored.run("list", "--json", "--id", id_of(stored, "Plans")).document
+    assert [it["subject"] for it in document] == ["Plans"]
+
+
+@pytest.mark.parametrize("command", [["list", "--id", "nothing"], ["resend", "nothing"], ["resend", "../x"]])
+def test_an_unknown_id_is_an_error_that_says_what_to_do(command: list[str], stored: Jobs) -> None:
+    done = stored.run(*command)
+    assert (done.status, "woomera list" in done.stderr) == (78, True)
+
+
+def test_resend_sends_the_notice_with_fresh_links_to_all_recipients(stored: Jobs) -> None:
+    message_id = id_of(stored, "Plans")
+    done = stored.run("resend", message_id, "--json")
+    assert (done.status, done.document["to"]) == (0, RECIPIENTS)
+    (sent,) = stored.ses.accepted
+    assert (sent.envelope_sender, list(sent.recipients)) == ("bounces@example.com", RECIPIENTS)
+    (notice,) = stored.notices
+    assert (notice["X-Woomera-Id"], notice["Subject"]) == (message_id, "Plans")
+    assert notice["From"] == "Sandra Sender <sender@example.com>"
+    assert f"messages/2026/11/24/{message_id}/message.eml" in link_in(notice)
+    ends_at = datetime.fromisoformat(done.document["links_expire_at"])
+    assert f"{ends_at:%H:%M} UTC" in text_of(notice)
+    assert ends_at > datetime.now(ends_at.tzinfo) + timedelta(days=6)
+
+
+def test_resends_are_recorded_in_the_sidecar_and_told_apart_by_mail_programs(stored: Jobs) -> None:
+    message_id = id_of(stored, "Plans")
+    stored.run("resend", message_id)
+    stored.run("resend", message_id, "--to", "TWO@example.org")
+    (value,) = stored.run("list", "--json", "--id", message_id).document
+    assert [it["to"] for it in value["resent"]] == [RECIPIENTS, ["two@example.org"]]
+    assert [list(it.recipients) for it in stored.ses.accepted] == [RECIPIENTS, ["two@example.org"]]
+    assert len({it["Message-ID"] for it in stored.notices}) == 2
+
+
+def test_resend_to_a_stranger_is_refused(stored: Jobs) -> None:
+    done = stored.run("resend", id_of(stored, "Plans"), "--to", "stranger@example.net")
+    assert done.status == 78
+    assert "one@example.org" in done.stderr
+    assert not stored.ses.accepted
+
+
+def test_a_dry_run_of_resend_sends_and_records_nothing(stored: Jobs) -> None:
+    message_id = id_of(stored, "Plans")
+    assert stored.run("resend", message_id, "--dry-run", "--json").document["to"] == RECIPIENTS
+    assert not stored.ses.accepted
+    assert stored.run("list", "--json", "--id", message_id).document[0]["resent"] == []
+
+
+def test_a_message_that_the_lifecycle_has_deleted_is_not_linked(stored: Jobs) -> None:
+    message_id = id_of(stored, "Plans")
+    (key,) = [it for it in stored.keys("messages/") if message_id in it and it.endswith("message.eml")]
+    stored.client.delete_object(Bucket="large-mail", Key=key)
+    done = stored.run("resend", message_id)
+    assert (done.status, "lifecycle" in done.stderr) == (78, True)
+    assert not stored.ses.accepted

@@ -1,0 +1,121 @@
+"""The first Woomera's JSON of processed mail, and its statistics mail, for those who come from there.
+
+    {"KEY": {"date": "<the mail's Date>", "emailSent": "24-11-2026",
+             "email": [{"from": "...", "to": ["...", "..."], "subject": "..."}]}}
+
+The claims are what decides; this file is kept beside them, and whatever it names is never sent again.
+"""
+
+import threading
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from typing import Any
+
+from woomera_milter.claims import Claim
+from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.store import Store
+from woomera_milter.sweep import SweepResult
+
+_SAVE_EVERY_S = 10
+_SAVE_TRIES = 8
+
+
+class ProcessedMail:
+    """The JSON of processed mail under one key (from the bucket's root). Safe to use from many threads.
+
+    What is killed before it is saved is added from the claims by the next sweep.
+    """
+
+    def __init__(self, bucket: Store, key: str) -> None:
+        """Read it. Raise PermanentError where it is not what it should be."""
+        self._bucket = bucket
+        self._key = key
+        self._lock = threading.Lock()
+        self._known, self._etag = self._load()
+        self._new: dict[str, Any] = {}
+        self._saved_at = time.monotonic()
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._known or key in self._new
+
+    @property
+    def count(self) -> int:
+        """How many objects it names."""
+        return len(self._known | self._new)
+
+    def record(self, claim: Claim) -> None:
+        """Add what a claim says is done; save every few seconds."""
+        with self._lock:
+            self._new[claim.key] = _entry(claim)
+            if time.monotonic() - self._saved_at > _SAVE_EVERY_S:
+                self._save()
+
+    def save(self) -> None:
+        """Save what is new. Raise TemporaryError where others write it all the time, and Store's errors."""
+        with self._lock:
+            self._save()
+
+    def _save(self) -> None:
+        if not self._new:
+            return
+        for _ in range(_SAVE_TRIES):
+            merged = self._known | self._new
+            if self._etag is None:
+                etag = self._bucket.create_json(self._key, merged)
+            else:
+                etag = self._bucket.replace_json(self._key, merged, self._etag)
+            if etag:
+                self._known, self._etag, self._new = merged, etag, {}
+                self._saved_at = time.monotonic()
+                return
+            self._known, self._etag = self._load()  # another sweep was faster: add to its version
+        raise TemporaryError(
+            f"{self._bucket.name_of(self._key)} could not be brought up to date",
+            remedy="others write it at the same time; the next sweep adds what is missing",
+            reason="store",
+        )
+
+    def _load(self) -> tuple[dict[str, Any], str | None]:
+        found = self._bucket.get_json(self._key)
+        if found is None:
+            return {}, None
+        if not isinstance(found.value, dict | None):
+            raise PermanentError(
+                f"{self._bucket.name_of(self._key)} is not a JSON object of processed mail",
+                remedy="correct --processedEmails, or mend the file",
+                reason="config",
+            )
+        return found.value or {}, found.etag
+
+
+def _entry(claim: Claim) -> dict[str, Any]:
+    sent_at = datetime.fromisoformat(claim.done_at)
+    mail = {"from": claim.mail["from"], "to": claim.accepted, "subject": claim.mail["subject"]}
+    return {"date": claim.mail["date"], "emailSent": f"{sent_at:%d-%m-%Y}", "email": [mail]}
+
+
+def statistics_mail(admin: str, result: SweepResult, processed_count: int, now: datetime) -> bytes:
+    """Return the mail that tells the administrator of a sweep, in wire form."""
+    today = f"{now.astimezone(UTC):%d-%m-%Y}"
+    lines = [
+        f"Date: {today}",
+        f"Emails sent: {result.notified}",
+        f"Entries in the list of processed emails: {processed_count}",
+        "",
+        f"Objects scanned: {result.scanned}",
+        f"Over the limit: {result.over_limit}",
+        f"Failed: {len(result.failed)}",
+        *(f"  {failure.key}: {failure.reason}" for failure in result.failed),
+    ]
+    if result.too_many:
+        lines.append(f"{result.due_count} notices are due, more than --limit allows, so none was sent.")
+    message = EmailMessage(policy=SMTP)
+    message["From"] = message["To"] = admin
+    message["Subject"] = f"[SES Woomera] Email Statistics -- {today}"
+    message["Date"] = format_datetime(now)
+    message["Auto-Submitted"] = "auto-generated"
+    message.set_content("\n".join(lines) + "\n", cte="quoted-printable")
+    return message.as_bytes()

@@ -1,0 +1,217 @@
+"""One archived over-limit message -> its recipients have their notice, and the claim on it says so.
+
+The order is what makes it exactly one: claim, store (the same key each time), record that the hand-over
+begins, hand over, record who was served.
+"""
+
+import hashlib
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from pathlib import Path
+from typing import Protocol
+
+from woomera_milter import addresses, archived, config, headers, log, new_notice
+from woomera_milter.archived import Archived, Record
+from woomera_milter.claims import Claim, Claims, LostClaimError
+from woomera_milter.errors import PermanentError, WoomeraError
+from woomera_milter.facts import facts_of
+from woomera_milter.mailer import Delivery, Mailer, UnsentError
+from woomera_milter.notice import Composer, Links
+from woomera_milter.offload import Offload, Offloaded, Origin
+from woomera_milter.spool import Deadline, Envelope
+from woomera_milter.store import Listed, Store
+
+_RETRIED_FOR = timedelta(days=7)
+
+
+class Kind(Enum):
+    """What an archived object is, or what became of it."""
+
+    SMALL = auto()
+    DUE = auto()
+    NOTIFIED = auto()
+    ALREADY_DONE = auto()
+    IN_PROGRESS = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an object; unless `settled`, the next sweep has to look at it again."""
+
+    listed: Listed
+    kind: Kind
+    reason: str = ""
+    settled: bool = True
+
+
+class Ledger(Protocol):
+    """Another record of who was told, kept beside the claims: the first Woomera's JSON."""
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether it names the object, which is then done with."""
+
+    def record(self, claim: Claim) -> None:
+        """Take a claim that is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A notice that is ready to go out."""
+
+    envelope_sender: str
+    recipients: tuple[str, ...]
+    message: bytes
+    offloaded: Offloaded
+
+
+class Notifier:
+    """Safe to use from many threads, and from many hosts, at once."""
+
+    def __init__(
+        self,
+        configuration: config.Config,
+        archive: Store,
+        claims: Claims,
+        offload: Offload,
+        composer: Composer,
+        mailer: Mailer,
+        spool: Path,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """`archive` is the bucket without storage.prefix: keys of archived objects count from its root."""
+        self._configuration = configuration
+        self._archive = archive
+        self._claims = claims
+        self._offload = offload
+        self._composer = composer
+        self._mailer = mailer
+        self._spool = spool
+        self._ledger = ledger
+        self._host = socket.gethostname()
+
+    def notify(self, listed: Listed) -> Outcome:
+        """Send the notice, unless somebody else does or did; what is wrong with one message is no error."""
+        try:
+            claim = self._claims.take(listed.key)
+        except WoomeraError as error:
+            return Outcome(listed, Kind.FAILED, str(error), settled=False)
+        if claim is None:
+            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
+        try:
+            return self._send(listed, claim, self._prepare(listed))
+        except LostClaimError:
+            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
+        except WoomeraError as error:
+            return self._failed(listed, claim, error.reason, str(error))
+        except Exception as error:  # the boundary: one odd message does not end the sweep
+            log.crashed(log.NO_QUEUE_ID, "failed", error)
+            return self._failed(listed, claim, "internal", f"a mistake of ours ({type(error).__name__})")
+
+    def _prepare(self, listed: Listed) -> _Prepared:
+        record = archived.record_of(self._archive, listed.key)
+        deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
+        copy = archived.fetch(self._archive, listed, self._spool, deadline)
+        try:
+            envelope = record.envelope if record else _envelope_in(copy)
+            if not envelope.recipients:
+                raise PermanentError(
+                    "nobody can be told: the copy has no recipients in its header, and no envelope beside it",
+                    remedy="find out who it was for, and forward it to them",
+                    reason="recipients",
+                )
+            origin = Origin("sweep", self._host, "", _received_at(listed, record))
+            heading = self._heading(listed, copy, envelope)
+            offloaded = self._offload.run(
+                woomera_id(listed.key), copy.message, envelope, copy.headers, origin, deadline
+            )
+        finally:
+            copy.message.close()
+        notice = self._composer.compose(
+            facts_of(offloaded, envelope.envelope_sender, self._configuration.limit),
+            Links(message=offloaded.message_link, page=None),
+            offloaded.links_expire_at,
+            heading.size_bytes,
+        )
+        return _Prepared(
+            envelope_sender=self._configuration.sweep.sender or envelope.envelope_sender,
+            recipients=envelope.recipients,
+            message=new_notice.message(heading, notice),
+            offloaded=offloaded,
+        )
+
+    def _heading(self, listed: Listed, copy: Archived, envelope: Envelope) -> new_notice.Heading:
+        return new_notice.heading(
+            new_notice.kept_of(copy.headers),
+            woomera_id=woomera_id(listed.key),
+            envelope_sender=envelope.envelope_sender,
+            sender=self._configuration.sweep.sender,
+            subject_prefix=self._configuration.notice.subject_prefix,
+            now=datetime.now(UTC),
+        )
+
+    def _send(self, listed: Listed, claim: Claim, prepared: _Prepared) -> Outcome:
+        rest = [it for it in prepared.recipients if it not in claim.accepted]
+        claim = self._claims.hand_over(claim)
+        if claim.may_repeat:
+            log.may_repeat(prepared.offloaded.id)
+        try:
+            delivery = self._mailer.send(prepared.envelope_sender, rest, prepared.message)
+        except UnsentError as error:
+            problem = "; ".join([str(error), *_refusals(error.delivery)])
+            return self._failed(listed, claim, error.reason, problem, error.delivery)
+        except WoomeraError as error:
+            return self._failed(listed, claim, error.reason, str(error))
+        if delivery.refused:
+            return self._failed(listed, claim, "refused", "; ".join(_refusals(delivery)), delivery)
+        return self._done(listed, claim, delivery, prepared.offloaded)
+
+    def _done(self, listed: Listed, claim: Claim, delivery: Delivery, offloaded: Offloaded) -> Outcome:
+        facts = offloaded.contents.headers
+        mail = {"id": offloaded.id, "from": facts.header_from, "subject": facts.subject, "date": facts.date}
+        log.notified(offloaded.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
+        try:
+            done = self._claims.finish(claim, list(delivery.accepted), mail)
+        except WoomeraError as error:
+            log.not_recorded(offloaded.id, error.reason, str(error))
+            return Outcome(listed, Kind.NOTIFIED, settled=False)
+        if self._ledger is not None:
+            self._ledger.record(done)
+        return Outcome(listed, Kind.NOTIFIED)
+
+    def _failed(
+        self, listed: Listed, claim: Claim, reason: str, problem: str, delivery: Delivery | None = None
+    ) -> Outcome:
+        log.not_notified(woomera_id(listed.key), reason)
+        delivery = delivery or Delivery()
+        try:
+            failed = self._claims.fail(claim, list(delivery.accepted), problem, unsure=bool(delivery.unsure))
+        except WoomeraError as error:
+            log.not_recorded(woomera_id(listed.key), error.reason, str(error))
+            return Outcome(listed, Kind.FAILED, problem, settled=False)
+        failing_for = datetime.now(UTC) - datetime.fromisoformat(failed.first_failed_at)
+        return Outcome(listed, Kind.FAILED, problem, settled=failing_for > _RETRIED_FOR)
+
+
+def woomera_id(key: str) -> str:
+    """Return the id of an archived object: the same for every sweep that finds it."""
+    return f"swept-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _envelope_in(copy: Archived) -> Envelope:
+    sender = addresses.address_of(headers.first(copy.headers, "From") or b"") or ""
+    return Envelope(sender, addresses.recipients_of(copy.headers).addresses)
+
+
+def _received_at(listed: Listed, record: Record | None) -> datetime:
+    """Return the time in the message's key, which has to be the same each time it is tried."""
+    try:
+        return datetime.fromisoformat(record.archived_at).astimezone(UTC) if record else listed.modified_at
+    except ValueError:
+        return listed.modified_at
+
+
+def _refusals(delivery: Delivery) -> list[str]:
+    return [f"{it.recipient}: {it.reason}" for it in delivery.refused]

@@ -1,0 +1,58 @@
+"""Progress bars on stderr, where that is a terminal and somebody may be waiting."""
+
+import sys
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from woomera_milter import log
+
+
+class SweepProgress:
+    """Shows how far a sweep is, while the `with` block runs."""
+
+    def __init__(self) -> None:
+        console = Console(file=sys.stderr)
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._scan = self._bars.add_task("archived objects", total=None)
+        self._send = self._bars.add_task("notices", total=None, visible=False)
+
+    def scanned(self, count: int) -> None:
+        """So many more objects have been looked at."""
+        self._bars.advance(self._scan, count)
+
+    def sending(self, total: int) -> None:
+        """So many notices are about to go out."""
+        self._bars.update(self._send, total=total, visible=True)
+
+    def sent(self) -> None:
+        """One more of them is dealt with."""
+        self._bars.advance(self._send)
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        log.write_to(sys.stderr)  # which rich has replaced, so that log lines stand above the bars
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+        log.write_to(sys.stderr)
