@@ -31,9 +31,18 @@ _REMEDY = (
 
 
 class Signer:
-    """Makes links that strangers can open. Safe to use from many threads at once."""
+    """Makes links that strangers can open. Safe to use from many threads at once.
+
+    Raise PermanentError for a kind of link that this version cannot make.
+    """
 
     def __init__(self, links: config.Links, storage: config.Storage) -> None:
+        if links.kind != "presigned":
+            raise PermanentError(
+                f"links.kind: {links.kind} is not available in this version",
+                remedy="use presigned",
+                reason="links",
+            )
         self._links = links
         self._storage = storage
         self._lock = threading.Lock()
