@@ -49,9 +49,13 @@ class Archiving:
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run `woomera archive` to its end."""
-        words = [*self.command, "archive", *map(str, arguments)]
+        return self.run_job("archive", *arguments)
+
+    def run_job(self, *words: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run any command of `woomera` to its end."""
+        argv = [*self.command, *map(str, words)]
         return subprocess.run(
-            words, env=environment(), capture_output=True, text=True, timeout=120, check=False
+            argv, env=environment(), capture_output=True, text=True, timeout=120, check=False
         )
 
     def start(self, log_path: Path) -> Process:
@@ -89,6 +93,7 @@ class ArchiveLab(Archiving):
         self.sendmail = Sendmail(Settings(relay_port=self.ses.port, **settings), aliases)
         base = base_configuration(s3, main_socket, folder / "spool")
         base["milter"]["sendmail"] = str(self.sendmail.command)
+        base["mail"] = {"host": self.ses.host, "port": self.ses.port}
         base["archive"] = {
             "socket": archive_socket,
             "spool": str(folder / "archive"),
