@@ -18,6 +18,7 @@ from rig.notices import header_fields, require
 _SIDECAR_KEYS = {
     *("id", "source", "host", "queue_id", "received_at", "envelope_sender", "recipients", "header_from"),
     *("subject", "date", "message_id", "size_bytes", "sha256", "attachments", "links_expire_at", "resent"),
+    *("protection", "notice_headers"),  # what resend needs besides
 }
 _HEADER_OF_KEY = {
     "header_from": "from",
