@@ -135,9 +135,9 @@ class _Open:
         if self.part.is_multipart and not self.delimited and start < end:
             # Without a single delimiter it is no multipart; readers show it as text (RFC 2045 section 5.2).
             content_type = "text/plain"
-        return replace(
-            self.part, content_type=content_type, end=max(start, end), children=tuple(self.children)
-        )
+        # A line end before an outer delimiter belongs to that, and may be all that an empty last part has.
+        ends = [start, end, *(child.end for child in self.children[-1:])]
+        return replace(self.part, content_type=content_type, end=max(ends), children=tuple(self.children))
 
 
 def outline(fd: int, size_bytes: int, *, window_bytes: int = WINDOW_BYTES) -> Part:

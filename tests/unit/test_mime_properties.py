@@ -155,6 +155,12 @@ def test_every_well_formed_tree_is_found_as_it_was_built_wherever_windows_end(
     assert found == expected
 
 
+def test_an_empty_part_right_before_an_outer_delimiter_lies_within_its_parent() -> None:
+    inner = b'Content-Type: multipart/mixed; boundary="b1"\n\n--b1\n'
+    message = b'Content-Type: multipart/mixed; boundary="b0"\n\n--b0\n' + inner + b"--b0\n\ntext\n--b0--\n"
+    assert_everything_holds(message, 150)
+
+
 @given(TREES, BOUNDARY_SETS, st.data(), WINDOWS_BYTES)
 @settings(max_examples=150, deadline=None)
 def test_a_mutilated_message_gives_a_tree_that_is_true(
