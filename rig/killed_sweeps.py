@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from subprocess import TimeoutExpired
 
 from rig.lab import environment
-from rig.process import Process
+from rig.process import Process, StartError
 from rig.ses import Ses
 
 _FINISH_TIMEOUT_S = 300
@@ -38,25 +39,28 @@ class Tally:
 def run_killed_sweeps(
     command: Sequence[str], folder: Path, ses: Ses, *, sweeps: int, kills: int, seed: int
 ) -> Tally:
-    """Run `command` (a sweep) `sweeps` times at once, each killed `kills` times at random moments.
+    """Run `command` (a sweep) `sweeps` times at once, each killed `kills` times at random, amid its sending.
 
     The last of each runs to its end; then more run until nothing is left in a dead one's hands.
     """
     chance = [random.Random(seed + number) for number in range(sweeps)]
 
     def host(number: int) -> int:
-        killed = 0
-        while killed < kills:
-            process = _start(command, folder / f"sweep-{number}.log")
+        log = folder / f"sweep-{number}.log"
+        for killed in range(kills):
+            begun = log.stat().st_size if log.exists() else 0
+            process = _start(command, log)
             try:
-                process.wait(chance[number].uniform(0.6, 3.0))
+                process.wait_until_ready(partial(_has_sent, log, begun), _FINISH_TIMEOUT_S)
+                process.wait(chance[number].uniform(0, 1.5))
             except TimeoutExpired:
                 process.kill()
-                killed += 1
+            except StartError:
+                return killed  # it ended without sending anything: nothing was left to do
             else:
-                return killed  # nothing was left to do
-        _start(command, folder / f"sweep-{number}.log").wait(_FINISH_TIMEOUT_S)
-        return killed
+                return killed
+        _start(command, log).wait(_FINISH_TIMEOUT_S)
+        return kills
 
     with ThreadPoolExecutor(sweeps) as pool:
         killed = sum(pool.map(host, range(sweeps)))
@@ -76,6 +80,10 @@ def _id_of(notice: bytes) -> str:
 
 def _start(command: Sequence[str], log: Path) -> Process:
     return Process(command, log, env=environment(), cwd=Path(__file__).parent.parent)
+
+
+def _has_sent(log: Path, begun: int) -> bool:
+    return b"notified id=" in log.read_bytes()[begun:]
 
 
 def _output_of(command: Sequence[str], log: Path) -> str:
