@@ -29,8 +29,10 @@ check:
 	.venv/bin/lint-imports
 
 bench:
-	@rig/setup.sh demo
+	@rig/setup.sh bench
 	@$(PYTHON) -m bench
+	@$(PYTHON) -m bench.sweep
+	@$(PYTHON) -m bench.killed_sweeps
 
 lock:
 	@rig/setup.sh test

@@ -9,20 +9,22 @@ from pathlib import Path
 
 import click
 
-from bench import interception, latency, machine, memory
+from bench import archive_milter, interception, latency, machine, mbox, memory
 from bench.bed import Bed
 from bench.client import DeliveryError
 from bench.table import markdown_table, text_table
 from rig.process import StartError
 from woomera_milter.config_types import MB, parse_size
 
-Row = latency.Latency | interception.Interception | memory.Memory
+Row = latency.Latency | interception.Interception | memory.Memory | archive_milter.ArchiveCost | mbox.Split
 RESULTS = Path(__file__).parent / "results"
 LIMIT_BYTES = 10 * MB
 TITLES = {
     "a": f"(a) Mail under the limit: latency, {latency.CLIENTS} clients at once",
     "b": "(b) Mail over the limit: interception",
     "c": "(c) Peak memory of the milter",
+    "d": "(d) The archive milter",
+    "e": "(e) Taking an mbox apart",
 }
 
 
@@ -35,9 +37,9 @@ def _sizes(_context: click.Context, _parameter: click.Parameter, value: str | No
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--only", type=click.Choice(["a", "b", "c"]), multiple=True, help="Not all three; may be repeated."
+    "--only", type=click.Choice(list(TITLES)), multiple=True, help="Not all of them; may be repeated."
 )
-@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a) and (b).")
+@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a), (b) and (d).")
 @click.option("--sizes", callback=_sizes, help="2KB,4MB,25MB: up to 10MB they are (a)'s, above that (b)'s.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Where all figures go, a round each."
@@ -78,6 +80,11 @@ def _measure(parts: Sequence[str], rounds: int | None, sizes: list[int] | None) 
     if "c" in parts:
         with Bed() as bed:  # a milter whose peak nobody has raised yet
             results["c"] = [memory.measure(bed, _say)]
+    if "d" in parts:
+        with Bed() as bed:
+            results["d"] = [*archive_milter.measure(bed, rounds or archive_milter.ROUNDS, _say)]
+    if "e" in parts:
+        results["e"] = [mbox.measure(_say)]
     return results
 
 

@@ -28,11 +28,13 @@ _RELAY_PORT = free_port()  # nothing listens there, and nothing goes there: queu
 
 
 class Bed:
-    """Runs while the `with` block does: `alone`, `noop` and `woomera` are the three sendmails."""
+    """Runs while the `with` block does: `alone` to `both` are sendmails, named after their filters."""
 
     alone: Sendmail
     noop: Sendmail
     woomera: Sendmail
+    archive: Sendmail
+    both: Sendmail
     s3: Juicefs
     milter: Process
 
@@ -48,15 +50,17 @@ class Bed:
             sockets.chmod(0o755)
             self.s3 = stack.enter_context(Juicefs(folder))
             self.s3.make_bucket(BUCKET)
-            noop_socket, woomera_socket = sockets / "noop", sockets / "woomera"
-            self.alone = stack.enter_context(_sendmail(None))
-            self.noop = stack.enter_context(_sendmail(noop_socket))
-            self.woomera = stack.enter_context(_sendmail(woomera_socket))
+            noop, woomera, archive = sockets / "noop", sockets / "woomera", sockets / "archive"
+            self.alone = stack.enter_context(_sendmail())
+            self.noop = stack.enter_context(_sendmail(noop))
+            self.woomera = stack.enter_context(_sendmail(woomera))
+            self.archive = stack.enter_context(_sendmail(archive=archive))
+            self.both = stack.enter_context(_sendmail(woomera, archive))
             self._log = folder / "milter.log"
-            noop = _noop_command(folder, noop_socket)
-            _serve(stack, noop, noop_socket, folder / "noop.log", self.noop)
-            woomera = self._woomera_command(folder, woomera_socket)
-            self.milter = _serve(stack, woomera, woomera_socket, self._log, self.woomera)
+            _serve(stack, _noop_command(folder, noop), noop, folder / "noop.log", self.noop)
+            command = self._woomera_command(folder, woomera, archive)
+            self.milter = _serve(stack, [*command, "milter"], woomera, self._log, self.woomera)
+            _serve(stack, [*command, "archive-milter"], archive, folder / "archive.log", self.archive)
             self._stack = stack.pop_all()
         return self
 
@@ -66,9 +70,10 @@ class Bed:
         self._stack.close()
 
     def empty_queues(self) -> None:
-        """Remove all queued mail, lest folders and disk fill up from round to round."""
-        for sendmail in (self.alone, self.noop, self.woomera):
-            for path in sendmail.queue.iterdir():
+        """Remove all queued mail and archived copies, lest folders and disk fill up from round to round."""
+        sendmails = (self.alone, self.noop, self.woomera, self.archive, self.both)
+        for folder in (*(it.queue for it in sendmails), self._copies):
+            for path in folder.iterdir():
                 path.unlink()
 
     def intercepted_count(self) -> int:
@@ -80,21 +85,31 @@ class Bed:
         if (count := self.intercepted_count()) != expected_count:
             raise DeliveryError(f"{count} messages were intercepted, not {expected_count}")
 
-    def _woomera_command(self, folder: Path, path: Path) -> list[str | Path]:
-        spool = folder / "spool"
+    def _woomera_command(self, folder: Path, socket_path: Path, archive_socket: Path) -> list[str | Path]:
+        spool, self._copies = folder / "spool", folder / "archive"
         spool.mkdir()
+        self._copies.mkdir()
         # The deadline is longer than anybody's: a slow machine shall give slow figures, not none.
-        milter = {"deadline": "4m", "sendmail": str(self.woomera.command)}
-        configuration = merged(base_configuration(self.s3, f"unix:{path}", spool), {"milter": milter})
+        settings = {
+            "milter": {"deadline": "4m", "sendmail": str(self.woomera.command)},
+            "archive": {"socket": f"unix:{archive_socket}", "spool": str(self._copies), "min_free": 0},
+        }
+        configuration = merged(base_configuration(self.s3, f"unix:{socket_path}", spool), settings)
         config = folder / "config.yaml"
         config.touch(mode=0o600)
         config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
-        return [sys.executable, "-m", "woomera_milter", "--config", config, "milter"]
+        return [sys.executable, "-m", "woomera_milter", "--config", config]
 
 
-def _sendmail(path: Path | None) -> Sendmail:
-    milter_socket = f"unix:{path}" if path else None
-    return Sendmail(Settings(relay_port=_RELAY_PORT, milter_socket=milter_socket, delivery_mode="queue"))
+def _sendmail(milter: Path | None = None, archive: Path | None = None) -> Sendmail:
+    return Sendmail(
+        Settings(
+            relay_port=_RELAY_PORT,
+            milter_socket=f"unix:{milter}" if milter else None,
+            archive_socket=f"unix:{archive}" if archive else None,
+            delivery_mode="queue",
+        )
+    )
 
 
 def _noop_command(folder: Path, path: Path) -> list[str | Path]:

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import ClassVar
@@ -12,8 +12,10 @@ from typing import ClassVar
 from bench.bed import Bed
 from bench.client import deliver, on_the_wire
 from bench.figures import Ratio, paired_ratio
+from bench.rounds import interleaved
 from rig.lab import BUCKET
 from rig.messages import MB, message_with_file
+from rig.sendmail import Sendmail
 from woomera_milter.config_types import format_size
 
 SIZES = (25 * MB, 40 * MB)
@@ -58,20 +60,18 @@ def _measure(bed: Bed, size_bytes: int, rounds: int, say: Callable[[str], None])
             client.upload_file(file.name, BUCKET, "upload")
             return time.perf_counter() - began
 
+        def handed_to(sendmail: Sendmail) -> float:
+            bed.empty_queues()
+            return deliver(sendmail.smtp_port, wire)
+
         takes: dict[str, Callable[[], float]] = {
-            "alone": lambda: deliver(bed.alone.smtp_port, wire),
+            "alone": partial(handed_to, bed.alone),
             "upload": upload,
-            "woomera": lambda: deliver(bed.woomera.smtp_port, wire),
+            "woomera": partial(handed_to, bed.woomera),
         }
-        orders = list(permutations(takes))
-        times: dict[str, list[float]] = {name: [] for name in takes}
-        for number in range(rounds + 1):
-            say(f"interception, {format_size(size_bytes)}: round {number} of {rounds}")
-            for name in orders[number % len(orders)]:
-                bed.empty_queues()
-                took_s = takes[name]()
-                if number:  # round 0 warms up
-                    times[name].append(took_s)
+        times = interleaved(
+            takes, rounds, lambda progress: say(f"interception, {format_size(size_bytes)}: {progress}")
+        )
     client.close()
     bed.check_intercepted(intercepted_before + rounds + 1)
     both_s = [alone_s + upload_s for alone_s, upload_s in zip(times["alone"], times["upload"], strict=True)]

@@ -4,14 +4,16 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from functools import partial
 from statistics import fmean, median
 from typing import ClassVar
 
 from bench.bed import Bed
 from bench.client import deliver_at_once, on_the_wire
 from bench.figures import Ratio, paired_ratio
+from bench.rounds import interleaved
 from rig.messages import MB, message, message_with_file
+from rig.sendmail import Sendmail
 from woomera_milter.config_types import format_size
 
 SIZES = (2048, 20 * 1024, MB, 4 * MB, 9 * MB)
@@ -46,6 +48,11 @@ class Latency:
         return [format_size(self.size_bytes), *times, self.to_noop, self.to_alone]
 
 
+def messages_a_client(size_bytes: int) -> int:
+    """Return how many messages even out the noise of one."""
+    return max(1, min(10, 4 * MB // size_bytes))
+
+
 def measure(bed: Bed, sizes: Sequence[int], rounds: int, say: Callable[[str], None]) -> list[Latency]:
     """Measure each size in `rounds` rounds; raise DeliveryError where a message is refused."""
     return [_measure(bed, size_bytes, rounds, say) for size_bytes in sizes]
@@ -54,22 +61,24 @@ def measure(bed: Bed, sizes: Sequence[int], rounds: int, say: Callable[[str], No
 def _measure(bed: Bed, size_bytes: int, rounds: int, say: Callable[[str], None]) -> Latency:
     make = message_with_file if size_bytes >= _SMALLEST_WITH_FILE_BYTES else message
     wire = on_the_wire(make(size_bytes))
-    messages_each = max(1, min(10, 4 * MB // size_bytes))  # enough of the small ones to even out their noise
+    messages_each = messages_a_client(size_bytes)
     sendmails = {"alone": bed.alone, "noop": bed.noop, "woomera": bed.woomera}
-    # Each one comes first, second and third equally often, and after each other one.
-    orders = list(permutations(sendmails))
-    times: dict[str, list[float]] = {name: [] for name in sendmails}
     client_s = all_s = 0.0
-    for number in range(rounds + 1):
-        say(f"latency, {format_size(size_bytes)}: round {number} of {rounds}")
-        for name in orders[number % len(orders)]:
-            bed.empty_queues()
-            client_began, began = time.process_time(), time.perf_counter()
-            took_s = deliver_at_once(sendmails[name].smtp_port, wire, CLIENTS, messages_each)
-            client_s += time.process_time() - client_began
-            all_s += time.perf_counter() - began
-            if number:  # round 0 warms up
-                times[name].append(fmean(took_s))
+
+    def take(sendmail: Sendmail) -> float:
+        nonlocal client_s, all_s
+        bed.empty_queues()
+        client_began, began = time.process_time(), time.perf_counter()
+        took_s = deliver_at_once(sendmail.smtp_port, wire, CLIENTS, messages_each)
+        client_s += time.process_time() - client_began
+        all_s += time.perf_counter() - began
+        return fmean(took_s)
+
+    times = interleaved(
+        {name: partial(take, sendmail) for name, sendmail in sendmails.items()},
+        rounds,
+        lambda progress: say(f"latency, {format_size(size_bytes)}: {progress}"),
+    )
     return Latency(
         size_bytes,
         times["alone"],

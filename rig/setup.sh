@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes this checkout ready to run: rig/setup.sh demo|test
+# Makes this checkout ready to run: rig/setup.sh demo|test|bench
 #
 # Installs what is missing of the system's packages (Debian, Amazon Linux 2023), then .venv and, for tests,
 # .venv-ministack, from the lock files. Does nothing, quickly, where nothing has changed. Never starts a
@@ -12,6 +12,7 @@ readonly DEBIAN_PYTHON=(python3-venv python3-dev)
 readonly AMAZON_PACKAGES=(sendmail sendmail-cf m4 sendmail-milter-devel gcc)
 readonly AMAZON_PYTHON=(python3.11 python3.11-devel)
 readonly BROWSER=chromium # the tests look at the notice in it
+readonly FORMAIL=procmail # which holds formail, to which the benchmark of mboxes compares
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
 
@@ -64,6 +65,7 @@ is_installed_on_debian() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/d
 install_on_debian() {
     local wanted=("${DEBIAN_PACKAGES[@]}") missing=() package
     [[ $1 == demo ]] || wanted+=("$BROWSER")
+    [[ $1 != bench ]] || wanted+=("$FORMAIL")
     find_python >/dev/null || wanted+=("${DEBIAN_PYTHON[@]}")
     for package in "${wanted[@]}"; do
         is_installed_on_debian "$package" || missing+=("$package")
@@ -175,10 +177,10 @@ case ${1:-} in
         is_made_by .venv/made-by-dev.txt locks/build.txt locks/dev.txt pyproject.toml ||
             install_package locks/demo.txt
         ;;
-    test)
-        install_system_packages test
+    test | bench)
+        install_system_packages "$1"
         install_package locks/dev.txt
         install_ministack
         ;;
-    *) die "usage: rig/setup.sh demo|test" ;;
+    *) die "usage: rig/setup.sh demo|test|bench" ;;
 esac

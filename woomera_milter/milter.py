@@ -59,6 +59,17 @@ MAIN = Role(
 ARCHIVE = Role("archive-milter", "archive", {}, on_trouble=CONTINUE)
 
 
+# What sendmail is to tell at each stage, and no more.
+MACROS = {
+    Milter.M_CONNECT: "",
+    Milter.M_HELO: "",
+    Milter.M_ENVFROM: "",
+    Milter.M_ENVRCPT: "{rcpt_mailer}",
+    Milter.M_EOH: "i {msg_size}",
+    Milter.M_EOM: "",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An SMTP reply with its enhanced status code (RFC 3463)."""
@@ -128,8 +139,10 @@ class Connection(Milter.Base):
             return REJECT
         answer: int = super().negotiate(options)
         options[0] = sum(self._role.actions.values())
-        # Without this sendmail.mc would have to list the macro; pymilter's decorator fails on Python 3.
-        self._ctx.setsymlist(Milter.M_EOH, "i {msg_size}")
+        # Without this sendmail.mc would have to list {msg_size}, and sendmail would send macros that nobody
+        # reads, a packet a stage; pymilter's decorator fails on Python 3.
+        for stage, macros in MACROS.items():
+            self._ctx.setsymlist(stage, macros)
         return answer
 
     @Milter.noreply

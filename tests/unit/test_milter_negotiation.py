@@ -6,6 +6,7 @@ in 4 octets, a command in one, and data.
 
 import contextlib
 import os
+import re
 import socket
 from collections.abc import Iterator
 from types import TracebackType
@@ -146,6 +147,15 @@ def test_milter_asks_for_the_size_of_the_message_so_that_sendmail_mc_need_not(po
     assert answer is not None
     macros = END_OF_HEADERS_STAGE.to_bytes(4, "big") + b"i {msg_size}\0"
     assert macros in answer[12:]
+
+
+def test_milter_asks_for_no_macro_that_it_does_not_read(port: int) -> None:
+    with Mta(port) as mta:
+        answer = mta.negotiate()
+
+    assert answer is not None
+    lists = re.findall(rb"....([^\0]*)\0", answer[12:], re.DOTALL)
+    assert b" ".join(lists).split() == [b"{rcpt_mailer}", b"i", b"{msg_size}"]
 
 
 def test_mta_that_cannot_be_asked_for_macros_is_served(port: int) -> None:
