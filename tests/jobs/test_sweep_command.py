@@ -147,12 +147,30 @@ def test_a_copy_in_glacier_is_reported_and_never_linked(jobs: Jobs) -> None:
     assert not jobs.ses.accepted
 
 
-def test_links_that_would_end_too_soon_are_reported_and_never_sent(jobs: Jobs) -> None:
-    key = jobs.archive("a", over_limit(), recipients=ENVELOPE)
+def test_a_copy_that_was_moved_out_of_glacier_gets_its_notice(jobs: Jobs) -> None:
+    key = jobs.put("archive/2026/11/24/host-1/a.eml", over_limit(), StorageClass="GLACIER")
+    assert jobs.run("sweep", "--json").status == 1
+    jobs.put(key, over_limit())
+    assert jobs.sweep()["notified"] == 1
+    with urlopen(link_in(jobs.notices[0]), timeout=10) as reply:
+        assert reply.read() == over_limit()
+
+
+def test_links_that_could_never_live_as_long_as_asked_are_a_configuration_error(jobs: Jobs) -> None:
+    jobs.archive("a", over_limit(), recipients=ENVELOPE)
     jobs.configure(links={"minimum": "3d"}, storage={"retention": "2d"})
     done = jobs.run("sweep", "--json")
-    assert (done.status, key in done.stdout or "links.minimum" in done.stderr) == (78, True)
+    assert (done.status, "links.minimum" in done.stderr) == (78, True)
     assert not jobs.ses.accepted
+
+
+def test_since_leaves_older_days_alone_and_the_next_sweep_finds_them(jobs: Jobs) -> None:
+    jobs.put("archive/2020/01/01/host-1/old.eml", over_limit(subject="old"))
+    jobs.archive("new", over_limit(subject="new"), recipients=ENVELOPE)
+    assert jobs.sweep("--since", "2026-11-01")["notified"] == 1
+    assert [it["Subject"] for it in jobs.notices] == ["new"]
+    assert jobs.sweep()["notified"] == 1
+    assert [it["Subject"] for it in jobs.notices] == ["new", "old"]
 
 
 def test_a_server_without_conditional_writes_is_refused(jobs_without_conditions: Jobs) -> None:
