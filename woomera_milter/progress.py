@@ -40,6 +40,8 @@ class SweepProgress:
 
     def sending(self, total: int) -> None:
         """So many notices are about to go out."""
+        looked_at = self._bars.tasks[self._scan].completed
+        self._bars.update(self._scan, total=looked_at)
         self._bars.update(self._send, total=total, visible=True)
 
     def sent(self) -> None:
