@@ -32,10 +32,13 @@ __all__ = [
     "Part",
     "Protection",
     "attachments",
+    "body_html",
     "body_text",
     "decoded_chunks",
+    "decoded_size_bytes",
     "first",
     "header_facts",
+    "named_attachments",
     "outline",
     "parse_header_block",
     "protection",
@@ -76,29 +79,30 @@ def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> 
     Base64 is read as leniently as Python's binascii does: characters that are no base64 are passed
     over, the padding that completes a quantum ends the data, and missing padding is no matter.
     """
-    raw = _raw_chunks(fd, part, window_bytes)
     match part.transfer_encoding:
         case "base64":
-            return _from_base64(_base64_characters(raw))
+            return _from_base64(fd, part, window_bytes)
         case "quoted-printable":
-            return _from_quoted_printable(raw)
+            return _from_quoted_printable(_raw_chunks(fd, part.start, part.end, window_bytes))
         case _:
-            return raw
+            return _raw_chunks(fd, part.start, part.end, window_bytes)
 
 
-def _decoded_size_bytes(fd: int, part: Part, window_bytes: int) -> int:
+def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> int:
+    """The octets of a leaf's decoded body."""
     match part.transfer_encoding:
         case "base64":
-            return sum(map(len, _base64_characters(_raw_chunks(fd, part, window_bytes)))) * 3 // 4
+            raw = _raw_chunks(fd, part.start, part.end, window_bytes)
+            return sum(map(len, _base64_characters(raw))) * 3 // 4
         case "quoted-printable":
             return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
         case _:
             return part.end - part.start
 
 
-def _raw_chunks(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
-    position = part.start
-    while octets := os.pread(fd, min(window_bytes, part.end - position), position):
+def _raw_chunks(fd: int, start: int, end: int, window_bytes: int) -> Iterator[bytes]:
+    position = start
+    while octets := os.pread(fd, min(window_bytes, end - position), position):
         yield octets
         position += len(octets)
 
@@ -124,9 +128,20 @@ def _base64_characters(raw: Iterable[bytes]) -> Iterator[bytes]:
                 yield run
 
 
-def _from_base64(runs: Iterable[bytes]) -> Iterator[bytes]:
+def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
+    position = part.start
+    # As long as lines hold whole quanta, as those of all mail programs do, binascii reads them as they are.
+    while octets := os.pread(fd, min(window_bytes, part.end - position), position):
+        lines = octets[: octets.rfind(b"\n") + 1]
+        if not lines or b"=" in lines:
+            break
+        try:
+            yield binascii.a2b_base64(lines)
+        except binascii.Error:
+            break
+        position += len(lines)
     rest = b""
-    for run in runs:
+    for run in _base64_characters(_raw_chunks(fd, position, part.end, window_bytes)):
         characters = rest + run
         whole = len(characters) - len(characters) % 4
         rest = characters[whole:]
@@ -192,6 +207,15 @@ def body_text(fd: int, root: Part, max_bytes: int) -> BodyText:
     return BodyText("", truncated)
 
 
+def body_html(fd: int, root: Part, max_bytes: int) -> BodyText | None:
+    """The beginning of the message's text/html, markup and all, at most `max_bytes`; None without one."""
+    leaf = next((leaf for leaf in _body_leaves(root) if leaf.content_type == "text/html"), None)
+    if leaf is None:
+        return None
+    octets, complete = _beginning(fd, leaf, max_bytes)
+    return BodyText(decode(octets, leaf.charset or "", complete=complete), truncated=not complete)
+
+
 def _beginning(fd: int, part: Part, max_bytes: int) -> tuple[bytes, bool]:
     """The first `max_bytes` of a decoded body, and whether that is all of it."""
     octets = bytearray()
@@ -204,15 +228,18 @@ def _beginning(fd: int, part: Part, max_bytes: int) -> tuple[bytes, bool]:
 
 def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> list[Attachment]:
     """Every leaf that is not the message's text, inline ones too, in the order of the message."""
+    return [
+        Attachment(part, name, part.content_type, decoded_size_bytes(fd, part, window_bytes=window_bytes))
+        for part, name in named_attachments(fd, root)
+    ]
+
+
+def named_attachments(fd: int, root: Part) -> list[tuple[Part, str]]:
+    """The same, and their names, for a caller that decodes them anyhow and so learns their sizes."""
     body_starts = {leaf.start for leaf in _body_leaves(root)}
     names = _DistinctNames()
     return [
-        Attachment(
-            part,
-            names.distinct(_file_name(fd, part)),
-            part.content_type,
-            _decoded_size_bytes(fd, part, window_bytes),
-        )
+        (part, names.distinct(_file_name(fd, part)))
         for part in _leaves(root)
         if part.start not in body_starts
     ]

@@ -3,17 +3,20 @@
 Called by the milter and the sweep; the message is stored and verified before this returns, or it raises.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 from woomera_milter import config, log, mime, new_notice
+from woomera_milter.extras import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
 from woomera_milter.links import Signer
-from woomera_milter.mime import Attachment, BodyText, HeaderFacts, HeaderField, Protection
+from woomera_milter.mime import BodyText, HeaderFacts, HeaderField, Part, Protection
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
-from woomera_milter.store import Store, message_key, sidecar_key
+from woomera_milter.store import Store, Stored, message_key, sidecar_key
+
+OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on is as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +31,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a notice tells of a message, read from the spool without a copy of its body."""
+    """What a notice tells of a message, read from the spool without a copy of its body; no root, no parts."""
 
     headers: HeaderFacts
-    attachments: Sequence[Attachment]
     text: BodyText
     protection: Protection | None
+    root: Part | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class Offloaded:
     id: str
     contents: Contents
     size_bytes: int
+    attachments: Sequence[LinkedAttachment]
     message_link: str
+    page_link: str | None
     links_expire_at: datetime
 
 
@@ -54,6 +59,7 @@ class Offload:
         self._text_bytes = configuration.notice.include_text
         self._store = store
         self._signer = signer
+        self._extras = Extras(configuration, store)
 
     def run(
         self,
@@ -64,46 +70,127 @@ class Offload:
         origin: Origin,
         deadline: Deadline,
     ) -> Offloaded:
-        """Store message and sidecar, then make the link.
+        """Store message, attachments, sidecar and page, and make the links, which all end at one moment.
 
         Raise the errors of Store and Signer; whatever was stored by then is the lifecycle's to remove.
         """
         key = message_key(message_id, origin.received_at)
         facts = mime.header_facts(headers)
         file_name = mime.safe_file_name(facts.subject, fallback="message") + ".eml"
+        source = Source(message_id, origin.queue_id, origin.received_at, message, facts)
+
+        def put_message() -> Stored:
+            return self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
+
+        offloaded = self._with_attachments(source, put_message, deadline)
+        page = self._begin_page(source, offloaded, deadline.for_extras())
+        sidecar = _sidecar(source, offloaded, envelope, headers, origin)
+        self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
+        return self._with_page(source, offloaded, page, deadline.for_extras())
+
+    def renew(self, source: Source, stored: Stored, deadline: Deadline) -> Offloaded:
+        """Make fresh links to a message that is `stored`; attachments and page are stored anew with them.
+
+        The page holds links, and an attachment that is missing gets another chance. Raise Signer's errors.
+        """
+        offloaded = self._with_attachments(source, lambda: stored, deadline)
+        page = self._begin_page(source, offloaded, deadline.for_extras())
+        return self._with_page(source, offloaded, page, deadline.for_extras())
+
+    def _with_attachments(
+        self, source: Source, put_message: Callable[[], Stored], deadline: Deadline
+    ) -> Offloaded:
+        """Store message and attachments, and sign their links, which all end at one moment."""
         with ThreadPoolExecutor(1) as reader:  # the body is read while the upload waits for the network
-            contents = reader.submit(self._read, origin.queue_id, message, facts)
-            stored = self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
-            links_expire_at = self._signer.ends_at(datetime.now(UTC), stored.ends_at)
-        offloaded = Offloaded(
-            id=message_id,
-            contents=contents.result(),
-            size_bytes=message.size_bytes,
-            message_link=self._signer.sign(key, links_expire_at),
+            reading = reader.submit(self._read, source, deadline.for_extras())
+            try:
+                message = put_message()
+            except BaseException:
+                for one in reading.result()[1]:
+                    one.cancel()
+                raise
+        contents, begun = reading.result()
+        kept = self._extras.finish_attachments(source, begun, deadline.for_extras())
+        links_expire_at = self._signer.ends_at(
+            datetime.now(UTC), min([message.ends_at, *(it.ends_at for it in kept if it)])
+        )
+        return Offloaded(
+            id=source.id,
+            contents=contents,
+            size_bytes=source.message.size_bytes,
+            attachments=[
+                LinkedAttachment(
+                    one.attachment,
+                    key=stored.key if stored else None,
+                    link=self._signer.sign(stored.key, links_expire_at) if stored else None,
+                )
+                for one, stored in zip(begun, kept, strict=True)
+            ],
+            message_link=self._signer.sign(message.key, links_expire_at),
+            page_link=None,
             links_expire_at=links_expire_at,
         )
-        sidecar = _sidecar(offloaded, envelope, headers, origin, message.sha256.hex())
-        self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
-        return offloaded
 
-    def _read(self, queue_id: str, message: SpooledMessage, facts: HeaderFacts) -> Contents:
-        fd = message.fileno()
+    def _begin_page(
+        self, source: Source, offloaded: Offloaded, deadline: Deadline
+    ) -> "Future[Stored] | None":
+        contents = offloaded.contents
+        if contents.root is None or contents.protection:
+            return None
+        return self._extras.begin_page(
+            source,
+            contents.root,
+            offloaded.attachments,
+            offloaded.message_link,
+            offloaded.links_expire_at,
+            deadline,
+        )
+
+    def _with_page(
+        self, source: Source, offloaded: Offloaded, page: "Future[Stored] | None", deadline: Deadline
+    ) -> Offloaded:
+        stored = self._extras.finish_page(source, page, offloaded.links_expire_at, deadline)
+        if stored is None:
+            return offloaded
+        return replace(offloaded, page_link=self._signer.sign(stored.key, offloaded.links_expire_at))
+
+    def _read(self, source: Source, deadline: Deadline) -> tuple[Contents, Sequence[Begun]]:
+        """Read the message, and start to store its attachments on the way."""
+        fd = source.message.fileno()
         try:
-            root = mime.outline(fd, message.size_bytes)
+            root = mime.outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
             text = mime.body_text(fd, root, self._text_bytes)
-            return Contents(
-                headers=facts,
-                attachments=mime.attachments(fd, root),
-                text=text,
-                protection=mime.protection(root, text.text),
-            )
+            protection = mime.protection(root, text.text)
+            # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
+            if protection:
+                begun = [Begun(it) for it in mime.attachments(fd, root, window_bytes=WINDOW_BYTES)]
+            else:
+                begun = self._extras.begin_attachments(source, root, deadline)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
-            log.degraded(queue_id, "attachments and text", type(error).__name__)
-            return Contents(facts, attachments=(), text=BodyText("", truncated=False), protection=None)
+            log.degraded(source.queue_id, source.id, "attachments and text", type(error).__name__)
+            return Contents(source.headers, BodyText("", truncated=False), protection=None, root=None), []
+        return Contents(source.headers, text, protection, root), begun
+
+
+def listed(attachments: Sequence[LinkedAttachment]) -> list[dict[str, object]]:
+    """Return attachments as a sidecar lists them."""
+    return [
+        {
+            "name": it.attachment.name,
+            "content_type": it.attachment.content_type,
+            "size_bytes": it.attachment.size_bytes,
+            "key": it.key,
+        }
+        for it in attachments
+    ]
 
 
 def _sidecar(
-    offloaded: Offloaded, envelope: Envelope, headers: Sequence[HeaderField], origin: Origin, sha256: str
+    source: Source,
+    offloaded: Offloaded,
+    envelope: Envelope,
+    headers: Sequence[HeaderField],
+    origin: Origin,
 ) -> dict[str, object]:
     facts = offloaded.contents.headers
     return {
@@ -113,22 +200,27 @@ def _sidecar(
         "queue_id": origin.queue_id,
         "received_at": _rfc3339(origin.received_at),
         "envelope_sender": envelope.envelope_sender,
-        "recipients": envelope.recipients,
+        "recipients": list(envelope.recipients),
         "header_from": facts.header_from,
         "subject": facts.subject,
         "date": facts.date,
         "message_id": facts.message_id,
         "size_bytes": offloaded.size_bytes,
-        "sha256": sha256,
-        "attachments": [
-            {"name": one.name, "content_type": one.content_type, "size_bytes": one.size_bytes, "key": None}
-            for one in offloaded.contents.attachments
-        ],
+        "sha256": source.message.sha256.hex(),
+        "attachments": listed(offloaded.attachments),
         "protection": offloaded.contents.protection,
-        "notice_headers": [[name, value.decode("ascii")] for name, value in new_notice.kept_of(headers)],
+        "notice_headers": _notice_headers(source, headers),
         "links_expire_at": _rfc3339(offloaded.links_expire_at),
         "resent": [],
     }
+
+
+def _notice_headers(source: Source, headers: Sequence[HeaderField]) -> list[list[str]]:
+    try:
+        return [[name, value.decode("ascii")] for name, value in new_notice.kept_of(headers)]
+    except Exception as error:  # a boundary, as above: resend can do without them
+        log.degraded(source.queue_id, source.id, "headers for resend", type(error).__name__)
+        return []
 
 
 def _rfc3339(moment: datetime) -> str:

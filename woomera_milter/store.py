@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import quote
 
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woomera_milter import aws, config
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.served import attachment_disposition, harmless_type
 from woomera_milter.spool import Deadline, SpooledMessage, SpoolReader
 from woomera_milter.wire import WireMessage
 
@@ -78,6 +78,8 @@ _REMEDIES = {
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",
     "ProfileNotFound": "correct storage.profile",
 }
+# An attachment's key ends with its name, which is nobody's business who reads a log.
+_ATTACHMENT_NAME = re.compile(r"(?<=/)(messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/[0-9]+/)[^/]+\Z")
 _DEFAULT_REMEDY = "see whether S3 and the network are well; it is tried again when the client sends again"
 
 
@@ -89,6 +91,16 @@ def message_key(message_id: str, received_at: datetime) -> str:
 def sidecar_key(message_id: str, received_at: datetime) -> str:
     """Return the key of the sidecar beside that message."""
     return f"{_folder(message_id, received_at)}envelope.json"
+
+
+def page_key(message_id: str, received_at: datetime) -> str:
+    """Return the key of the page on which that message can be read."""
+    return f"{_folder(message_id, received_at)}index.html"
+
+
+def attachment_key(message_id: str, received_at: datetime, number: int, name: str) -> str:
+    """Return the key of that message's attachment `number`, from 1; `name` is a safe file name."""
+    return f"{_folder(message_id, received_at)}{number}/{name}"
 
 
 def _folder(message_id: str, received_at: datetime) -> str:
@@ -146,16 +158,58 @@ class Store:
         self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
     ) -> Stored:
         """Store the spooled message as `message/rfc822`, to be saved as `file_name` by browsers."""
-        request: PutObjectRequestTypeDef = {
+        request = self._spooled_request(key, message, "message/rfc822", file_name)
+        request["ContentMD5"] = b64encode(message.md5()).decode()
+        return self._put_spooled(key, request, message, deadline, now)
+
+    def put_attachment(
+        self,
+        key: str,
+        attachment: SpooledMessage,
+        content_type: str,
+        file_name: str,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        """Store a spooled attachment, to be saved as `file_name`; only harmless types are kept.
+
+        Its SHA-256 alone vouches for it: MD5, which older servers look at, would take twice as long again,
+        and the whole of it is in the message.
+        """
+        request = self._spooled_request(key, attachment, harmless_type(content_type), file_name)
+        return self._put_spooled(key, request, attachment, deadline, now)
+
+    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
+        """Store a page of UTF-8 HTML, which browsers show."""
+        answer = self._put(self._octets_request(key, html, "text/html; charset=utf-8"), deadline)
+        return self._stored(key, answer, now)
+
+    def _spooled_request(
+        self, key: str, spooled: SpooledMessage, content_type: str, file_name: str
+    ) -> "PutObjectRequestTypeDef":
+        return {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
-            "ContentLength": message.size_bytes,
-            "ContentType": "message/rfc822",
-            "ContentDisposition": _attachment_disposition(file_name),
-            "ContentMD5": b64encode(message.md5()).decode(),
-            "ChecksumSHA256": b64encode(message.sha256).decode(),
+            "ContentLength": spooled.size_bytes,
+            "ContentType": content_type,
+            "ContentDisposition": attachment_disposition(file_name),
+            "ChecksumSHA256": b64encode(spooled.sha256).decode(),
         }
-        answer = self._put(request, deadline, lambda: io.BufferedReader(SpoolReader(message, deadline)))
+
+    def _put_spooled(
+        self,
+        key: str,
+        request: "PutObjectRequestTypeDef",
+        spooled: SpooledMessage,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        def open_body() -> io.BufferedReader:
+            return io.BufferedReader(SpoolReader(spooled, deadline), _CHUNK_BYTES)
+
+        return self._stored(key, self._put(request, deadline, open_body), now)
+
+    def _stored(self, key: str, answer: "PutObjectOutputTypeDef", now: datetime) -> Stored:
         return Stored(key, self._ends_at(answer.get("Expiration", ""), now + self._storage.retention))
 
     def put_archived(self, key: str, message: WireMessage, deadline: Deadline) -> None:
@@ -176,11 +230,14 @@ class Store:
 
     def _json_request(self, key: str, value: object) -> "PutObjectRequestTypeDef":
         octets = json.dumps(value, ensure_ascii=False, indent=1).encode()
+        return self._octets_request(key, octets, "application/json")
+
+    def _octets_request(self, key: str, octets: bytes, content_type: str) -> "PutObjectRequestTypeDef":
         return {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
             "Body": octets,
-            "ContentType": "application/json",
+            "ContentType": content_type,
             "ContentMD5": b64encode(hashlib.md5(octets, usedforsecurity=False).digest()).decode(),
             "ChecksumSHA256": b64encode(hashlib.sha256(octets).digest()).decode(),
         }
@@ -285,8 +342,8 @@ class Store:
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
     def name_of(self, key: str) -> str:
-        """Return the URL by which people and tools name the object."""
-        return f"s3://{self._storage.bucket}/{self._storage.prefix}{key}"
+        """Return the URL by which people and tools name the object, an attachment's without its file name."""
+        return _url(self._storage.bucket, self._storage.prefix + key)
 
     def _put(
         self,
@@ -294,7 +351,7 @@ class Store:
         deadline: Deadline,
         open_body: Callable[[], io.BufferedReader] | None = None,
     ) -> "PutObjectOutputTypeDef":
-        attempted = f"storing s3://{request['Bucket']}/{request['Key']}"
+        attempted = f"storing {_url(request['Bucket'], request['Key'])}"
         deadline.check(attempted)
         if self._storage.encryption != "none":
             request["ServerSideEncryption"] = self._storage.encryption
@@ -360,10 +417,8 @@ class Store:
         return ends_at
 
 
-def _attachment_disposition(file_name: str) -> str:
-    """Return a Content-Disposition that saves under `file_name` (RFC 6266, Appendix D)."""
-    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", file_name)
-    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name, safe='')}"
+def _url(bucket: str, key: str) -> str:
+    return _ATTACHMENT_NAME.sub(r"\1...", f"s3://{bucket}/{key}")
 
 
 def _code(error: BaseException | None) -> str:
