@@ -1,0 +1,77 @@
+"""install.sh and what it makes of a host: user, folders, units that systemd accepts, sendmail's FEATURE files."""
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import CHECKOUT, Environment, run
+
+UNITS = CHECKOUT / "deploy" / "systemd"
+SERVICES = sorted(it.name for it in UNITS.glob("*.service"))
+MOST_EXPOSED = 20
+"""Tenths of systemd-analyze's exposure level, 0 to 10."""
+
+
+@pytest.fixture
+def host(installed: Environment, root: Path) -> Path:
+    """The files of a host on which install.sh has run."""
+    installed.install_below(root)
+    return root
+
+
+def test_systemd_accepts_the_units(host: Path, installed: Environment) -> None:
+    units = host / "etc/systemd/system"
+    assert {it.name for it in units.iterdir()} == {
+        it.name for it in UNITS.iterdir() if it.suffix in (".service", ".timer", ".d")
+    }
+    assert run("systemd-analyze", "verify", *units.glob("*.service"), *units.glob("*.timer")) == ""
+    started = re.findall(r"^ExecStart=(\S+)", (units / "woomera-sweep.service").read_text(), re.MULTILINE)
+    assert started == [str(installed.woomera)]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_may_do_much_more_than_its_work(service: str) -> None:
+    threshold = f"--threshold={MOST_EXPOSED}"
+    run("systemd-analyze", "security", "--offline=true", threshold, "--no-pager", UNITS / service)
+
+
+def test_every_timer_has_its_service_and_every_job_a_timer() -> None:
+    jobs = {it.stem for it in UNITS.glob("*.service") if "Type=oneshot" in it.read_text()}
+    assert (
+        jobs
+        == {it.stem for it in UNITS.glob("*.timer")}
+        == {f"woomera-{it}" for it in ("archive", "report", "sweep")}
+    )
+
+
+def test_the_folders_belong_to_woomera_and_are_closed_to_others(host: Path) -> None:
+    passwd = (host / "etc/passwd").read_text()
+    uid, gid = (int(it) for it in re.findall(r"^woomera:x:(\d+):(\d+):", passwd, re.MULTILINE)[0])
+    expected = {
+        "run/woomera": (uid, gid, 0o750),
+        "var/spool/woomera": (uid, gid, 0o700),
+        "var/spool/woomera/archive": (uid, gid, 0o700),
+        "var/lib/woomera/.aws": (0, gid, 0o750),
+        "etc/woomera/config.yaml": (0, gid, 0o640),
+    }
+    found = {path: (host / path).stat() for path in expected}
+    assert {path: (it.st_uid, it.st_gid, stat.S_IMODE(it.st_mode)) for path, it in found.items()} == expected
+
+
+def test_sendmails_feature_files_are_put_where_m4_looks(host: Path) -> None:
+    features = host / "usr/share/sendmail/cf/feature"
+    assert {it.name for it in features.iterdir()} == {"woomera.m4", "woomera_archive.m4"}
+
+
+def test_installing_again_renews_the_units_and_keeps_the_configuration(
+    host: Path, installed: Environment
+) -> None:
+    config, unit = host / "etc/woomera/config.yaml", host / "etc/systemd/system/woomera-milter.service"
+    before = unit.read_bytes()
+    config.write_text("storage: {bucket: ours}\n")
+    unit.write_text("of yesterday\n")
+    installed.install_below(host)
+    assert config.read_text() == "storage: {bucket: ours}\n"
+    assert unit.read_bytes() == before
