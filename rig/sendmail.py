@@ -44,6 +44,9 @@ class Sendmail:
         """Submits mail as the `sendmail` command does, with our submit.cf: what programs would call."""
         self.smtp_port = free_port()
         self._daemon: Process | None = None
+        self._daemon_arguments = ["-bD"]
+        if settings.queue_every_s is not None:
+            self._daemon_arguments.append(f"-q{settings.queue_every_s}s")
 
         uid = os.getuid() or _NOBODY_UID
         self._write_files(settings, aliases or {}, uid)
@@ -91,7 +94,9 @@ class Sendmail:
     def start(self) -> None:
         """Start the daemon and return once it answers; raise StartError where it does not."""
         # -bD: it stays the process that we started, instead of leaving a child behind whose id is unknown.
-        self._daemon = Process([self.command, "-bD"], self.folder / "sendmail.log", cwd=self.folder)
+        self._daemon = Process(
+            [self.command, *self._daemon_arguments], self.folder / "sendmail.log", cwd=self.folder
+        )
         self._daemon.wait_until_accepting(self.smtp_port)
 
     def stop(self) -> None:
