@@ -27,6 +27,7 @@ from rig.trial import hand_over
 CLIENTS = 6
 BACK_OFF_S = 0.25
 """How long a client that was put off waits before its next message."""
+PATIENCE_S = 60
 AHEAD = 30
 """How many messages may begin while a blow is due or falls: it has its effect on those, and not on none."""
 
@@ -52,12 +53,18 @@ class Pace:
             self._changed.notify_all()
             return self._begun - 1
 
-    def wait_for_messages(self, series: str, count: float) -> None:
-        """Return when so many have begun; until the next call of this series only AHEAD more do so."""
+    def wait_for_messages(self, series: str, count: int) -> None:
+        """Return when so many have begun; until the next call for this series only AHEAD more do so."""
         with self._changed:
             self._due_after[series] = count
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._begun >= min(count, self._total))
+            self._changed.wait_for(lambda: self._begun >= count)
+
+    def end(self, series: str) -> None:
+        """No more blows of this series fall."""
+        with self._changed:
+            self._due_after[series] = math.inf
+            self._changed.notify_all()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +109,7 @@ def send_under_fire(ring: Arena, plan: Plan, say: Say) -> list[Attempt]:
                 say(f"{blow.after_messages:6}  {blow}")
                 ring.strike(blow)
         finally:
-            pace.wait_for_messages(name, math.inf)
+            pace.end(name)
 
     with ThreadPoolExecutor(CLIENTS + len(series)) as pool:
         clients = [pool.submit(client) for _ in range(CLIENTS)]
@@ -114,13 +121,17 @@ def send_under_fire(ring: Arena, plan: Plan, say: Say) -> list[Attempt]:
 def _send(ring: Arena, message: PlannedMessage) -> Exchange | None:
     """Send the message once, on a connection of its own; None where that broke before a reply came.
 
-    That nobody listens is no reply, and no attempt: the client tries to connect until somebody does.
+    Where nobody listens there is no attempt: the client tries to connect until somebody does. Raise
+    ConnectionRefusedError where nobody does for long: then the arena is broken, not a promise.
     """
     sent = message.sent()
+    ends_at = time.monotonic() + PATIENCE_S
     while True:
         try:
             return hand_over(ring.lab.sendmail, sent)
         except ConnectionRefusedError:
+            if time.monotonic() > ends_at:
+                raise
             time.sleep(BACK_OFF_S)
         except OSError:
             return None
