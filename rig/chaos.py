@@ -25,7 +25,7 @@ from rig.smtp import Exchange
 from rig.trial import hand_over
 
 CLIENTS = 6
-BACK_OFF_S = 0.25
+BACK_OFF_S = 0.5
 """How long a client that was put off waits before its next message."""
 PATIENCE_S = 60
 AHEAD = 30

@@ -141,9 +141,9 @@ def _size_bytes(chance: random.Random) -> int:
     kind = chance.random()
     if kind < 0.005:
         return chance.randrange(10 * MB, 11 * MB)
-    if kind < 0.09:
+    if kind < 0.1:
         return chance.randrange(MB, 4 * MB)
-    if kind < 0.2:
+    if kind < 0.25:
         return _AT_THE_LIMIT_BYTES + chance.randint(-2 * KB, 2 * KB)
     return int(2 * KB * math.exp(chance.uniform(0, math.log(50))))
 

@@ -1,5 +1,6 @@
 """Real sendmail: an ordinary user's process, on a high port of 127.0.0.1 and in a folder of its own."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -148,8 +149,17 @@ class Sendmail:
         self.submit("-v", "-q", message=b"")
 
     def queue_ids(self) -> list[str]:
-        """Return the ids of the messages in the queue, delivered in part or not at all."""
-        return sorted(path.name[2:] for path in self.queue.glob("qf*"))
+        """Return the ids of the messages in the queue, delivered in part or not at all.
+
+        Empty control files are none of them: they hold the id of a message that is still being received. A
+        sendmail that is killed then leaves one, which queue runs remove once it is 10 minutes old.
+        """
+        ids = []
+        for path in self.queue.glob("qf*"):
+            with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+                if path.stat().st_size:
+                    ids.append(path.name[2:])
+        return sorted(ids)
 
     def log_text(self) -> str:
         """Return what the daemon wrote to its terminal; its log proper goes to syslog, if there is one."""
