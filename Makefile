@@ -4,6 +4,8 @@
 #   make test          all tests; ARGS="-k notice -x" goes to pytest
 #   make check         linters, types, the import rules
 #   make bench         the benchmarks
+#   make chaos         mail while everything dies and fails; ARGS="--seed 7 --messages 1000" goes to rig.chaos
+#   make soak          200,000 messages through one milter: memory, descriptors, threads
 #   make lock          new lock files, with the newest versions that pyproject.toml allows
 #   make clean         remove all that these targets made
 
@@ -11,7 +13,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate
 
-.PHONY: demo test check bench lock clean
+.PHONY: demo test check bench chaos soak lock clean
 
 demo:
 	@rig/setup.sh demo
@@ -33,6 +35,14 @@ bench:
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench.sweep
 	@$(PYTHON) -m bench.killed_sweeps
+
+chaos:
+	@rig/setup.sh demo
+	@$(PYTHON) -m rig.chaos $(ARGS)
+
+soak:
+	@rig/setup.sh demo
+	@$(PYTHON) -m rig.soak $(ARGS)
 
 lock:
 	@rig/setup.sh test

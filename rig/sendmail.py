@@ -1,5 +1,6 @@
 """Real sendmail: an ordinary user's process, on a high port of 127.0.0.1 and in a folder of its own."""
 
+import contextlib
 import os
 import shlex
 import shutil
@@ -44,6 +45,9 @@ class Sendmail:
         """Submits mail as the `sendmail` command does, with our submit.cf: what programs would call."""
         self.smtp_port = free_port()
         self._daemon: Process | None = None
+        self._daemon_arguments = ["-bD"]
+        if settings.queue_every_s is not None:
+            self._daemon_arguments.append(f"-q{settings.queue_every_s}s")
 
         uid = os.getuid() or _NOBODY_UID
         self._write_files(settings, aliases or {}, uid)
@@ -91,7 +95,9 @@ class Sendmail:
     def start(self) -> None:
         """Start the daemon and return once it answers; raise StartError where it does not."""
         # -bD: it stays the process that we started, instead of leaving a child behind whose id is unknown.
-        self._daemon = Process([self.command, "-bD"], self.folder / "sendmail.log", cwd=self.folder)
+        self._daemon = Process(
+            [self.command, *self._daemon_arguments], self.folder / "sendmail.log", cwd=self.folder
+        )
         self._daemon.wait_until_accepting(self.smtp_port)
 
     def stop(self) -> None:
@@ -143,8 +149,17 @@ class Sendmail:
         self.submit("-v", "-q", message=b"")
 
     def queue_ids(self) -> list[str]:
-        """Return the ids of the messages in the queue, delivered in part or not at all."""
-        return sorted(path.name[2:] for path in self.queue.glob("qf*"))
+        """Return the ids of the messages in the queue, delivered in part or not at all.
+
+        Empty control files are none of them: they hold the id of a message that is still being received. A
+        sendmail that is killed then leaves one, which queue runs remove once it is 10 minutes old.
+        """
+        ids = []
+        for path in self.queue.glob("qf*"):
+            with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+                if path.stat().st_size:
+                    ids.append(path.name[2:])
+        return sorted(ids)
 
     def log_text(self) -> str:
         """Return what the daemon wrote to its terminal; its log proper goes to syslog, if there is one."""

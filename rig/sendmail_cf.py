@@ -72,6 +72,8 @@ class Settings:
     """Sockets of filters that see each message before ours."""
     delivery_mode: str = "interactive"
     """`interactive` delivers before the client hears 250, `background` after it, `queue` at a queue run."""
+    queue_every_s: int | None = None
+    """How often the daemon tries queued mail again; None: never, that is left to `flush_queue`."""
     max_headers_length: int | None = None
     extra_mc: str = ""
     """Lines that come last before MAILER, where a define overrules all earlier ones."""

@@ -62,16 +62,20 @@ class Ses(BackgroundServer):
         self._changed = threading.Condition()
 
     @property
+    def transactions(self) -> list[Transaction]:
+        """The messages taken or refused so far, oldest first."""
+        with self._changed:
+            return list(self._transactions)
+
+    @property
     def accepted(self) -> list[Transaction]:
         """The messages taken so far, oldest first."""
-        with self._changed:
-            return [it for it in self._transactions if it.reply.startswith("250")]
+        return [it for it in self.transactions if it.reply.startswith("250")]
 
     @property
     def refused(self) -> list[Transaction]:
         """The messages refused so far, oldest first."""
-        with self._changed:
-            return [it for it in self._transactions if not it.reply.startswith("250")]
+        return [it for it in self.transactions if not it.reply.startswith("250")]
 
     def wait_for(self, count: int, timeout_s: float = 10) -> list[Transaction]:
         """Return the accepted messages once there are `count`; raise TimeoutError where they stay away."""
