@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from woomera_milter import archive_check
+from woomera_milter import check_archive
 from woomera_milter.archive_spool import ArchiveSpool
 from woomera_milter.config import Config
 from woomera_milter.spool import Envelope
@@ -33,7 +33,7 @@ def findings(folder: Path, *, address: str = "inet:1@127.0.0.1", min_free: int =
     """What is said, by subject."""
     archive = {"spool": str(folder), "min_free": min_free, "socket": address}
     configuration = Config.model_validate({"storage": {"bucket": "large-mail"}, "archive": archive})
-    return {it.subject: it.line() for it in archive_check.run(configuration, NOW)}
+    return {it.subject: it for it in check_archive.look(configuration, NOW)}
 
 
 def keep(folder: Path, kept_at: datetime) -> None:

@@ -1,0 +1,111 @@
+"""What `woomera check` says of this host: Python and libmilter, the user, the socket's folder, the spool."""
+
+import os
+import platform
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from woomera_milter import config
+from woomera_milter.config_types import GB, MB, format_size
+from woomera_milter.finding import Finding, failure, passed, warning
+from woomera_milter.spool import SpooledMessage
+
+_ROOT = 0
+
+
+def look(configuration: config.Config, max_message_bytes: int | None) -> Iterator[Finding]:
+    """Yield what is to be said of the host; `max_message_bytes`: sendmail's MaxMessageSize, if known."""
+    settings = configuration.milter
+    yield _libraries()
+    yield _user(settings.spool, os.geteuid())
+    if settings.socket.startswith("unix:"):
+        yield socket_folder("milter.socket", Path(settings.socket.removeprefix("unix:")).parent)
+    yield from _spool(settings.spool, settings.max_concurrent, max_message_bytes)
+
+
+def _libraries() -> Finding:
+    python = f"Python {platform.python_version()}"
+    try:
+        from woomera_milter import milter
+    except ImportError as error:
+        return failure(
+            "libmilter",
+            f"{python} cannot load it: {error}",
+            "install it (Amazon Linux: sendmail-milter, Debian: libmilter1.0.1), then "
+            "pip install --force-reinstall pymilter",
+        )
+    return passed("libmilter", f"{python}, libmilter {milter.libmilter_version()}")
+
+
+def _user(spool: Path, uid: int) -> Finding:
+    """The milter's user owns its spool: what others may do says little of what it may."""
+    name, owner_uid = _name_of(uid), spool.stat().st_uid if spool.exists() else uid
+    if uid == owner_uid != _ROOT:
+        return passed("user", f"{name}, whose spool it is")
+    owner = _name_of(owner_uid)
+    if owner_uid == _ROOT:
+        return warning(
+            "user",
+            "the milter's spool belongs to root",
+            f"have a user of its own run the milter and own {spool}",
+        )
+    return warning(
+        "user",
+        f"{name}, while {owner} runs the milter: files and sockets are tried with other rights than its own",
+        f"run `runuser -u {owner} -- woomera check`",
+    )
+
+
+def socket_folder(subject: str, folder: Path) -> Finding:
+    """Say whether sendmail takes a socket in `folder`: not below one that others may write to.
+
+    Measured with sendmail 8.17.1 as root: "Group writable directory", "World writable directory".
+    """
+    try:
+        modes = {it: it.stat().st_mode for it in (folder, *folder.parents)}
+    except OSError as error:
+        return failure(
+            subject,
+            f"{folder} cannot be looked at ({error.strerror})",
+            f"make {folder}, owned by the milter's user, mode 0755; systemd does so by RuntimeDirectory=",
+        )
+    for path, mode in modes.items():
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return failure(
+                subject,
+                f"sendmail refuses sockets below {path}, which others may write to",
+                f"chmod go-w {path}" if path == folder else "use a folder below /run",
+            )
+    if not os.access(folder, os.W_OK):
+        return failure(subject, f"{folder} cannot be written to", "have the milter's user own it")
+    return passed(subject, f"sendmail takes a socket in {folder}")
+
+
+def _spool(folder: Path, max_concurrent: int, max_message_bytes: int | None) -> Iterator[Finding]:
+    SpooledMessage(folder).close()  # raises TemporaryError where it cannot be written to
+    disk = os.statvfs(folder)
+    free_bytes = disk.f_bavail * disk.f_frsize
+    unit = GB if free_bytes >= 10 * GB else MB
+    free = format_size(free_bytes // unit * unit)
+    if max_message_bytes is None:
+        yield passed("milter.spool", f"{folder} can be written to, {free} are free")
+        return
+    need_bytes = max_concurrent * max_message_bytes
+    room = f"{max_concurrent} messages of {format_size(max_message_bytes)} at a time"
+    if free_bytes < need_bytes:
+        yield warning(
+            "milter.spool",
+            f"{folder} has {free} free, and {room} need {format_size(need_bytes)}",
+            "use a larger disk, or lower milter.max_concurrent or confMAX_MESSAGE_SIZE",
+        )
+    else:
+        yield passed("milter.spool", f"{folder} can be written to, and {free} free hold {room}")
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
