@@ -56,6 +56,8 @@ class Ses(BackgroundServer):
         self.limit_bytes = limit_bytes
         self.throttled = False
         """While true, every message is answered with SES's throttling reply, a 454."""
+        self.announces_size = False
+        """While true, EHLO names its limit, as SES did until about 2020."""
         self.unverified_senders: frozenset[str] = frozenset()
         """SES sends for none of these envelope senders."""
         self._transactions: list[Transaction] = []
@@ -96,6 +98,8 @@ class Ses(BackgroundServer):
         while verb != "QUIT":
             line = (await reader.readuntil(b"\r\n")).decode("latin-1").strip()
             verb = line.partition(" ")[0].upper()
+            if verb == "EHLO" and self.announces_size:
+                writer.write(f"250-SIZE {self.limit_bytes}\r\n".encode())
             if verb == "DATA" and envelope.recipients:
                 writer.write(b"354 End data with <CR><LF>.<CR><LF>\r\n")
                 reply = self._take(envelope, await _read_message(reader))

@@ -133,9 +133,9 @@ def _archive(cf: SendmailCf, ours: Filter | None, socket: str) -> Iterator[Findi
     subject = "archive filter"
     archive = next((it for it in cf.filters if it.listens_at(socket)), None)
     if archive is None:
-        if ours is not None and ours.flag in ("T", "4"):
+        if ours is not None and ours.flag:
             yield passed(subject, f"none, and none is needed with flag {ours.flag}")
-        else:
+        elif ours is not None:
             yield warning(
                 subject,
                 "none: nothing keeps what passes while the milter is down",

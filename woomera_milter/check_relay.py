@@ -20,7 +20,7 @@ def look(relay: SmartHost, limit_bytes: int) -> Iterator[Finding]:
     said = ", ".join(it for it in offers if it != "OK") or "nothing"
     yield passed("relay", f"{relay.host}:{relay.port} answers, and offers {said}")
     yield _encryption(relay, greeting)
-    yield _limit(relay, greeting, limit_bytes)
+    yield limit(relay, greeting, limit_bytes)
 
 
 def mail_host(mail: config.Mail) -> Finding:
@@ -51,37 +51,40 @@ def _encryption(relay: SmartHost, greeting: smtp.Greeting) -> Finding:
     )
 
 
-def _limit(relay: SmartHost, greeting: smtp.Greeting, limit_bytes: int) -> Finding:
-    """SIZE is the largest message in octets; 0 or none: it does not say (RFC 1870 section 4)."""
-    subject, limit = "limit", format_size(limit_bytes)
+def limit(relay: SmartHost, greeting: smtp.Greeting, limit_bytes: int) -> Finding:
+    """Say whether `limit` is the relay's own.
+
+    SIZE is the largest message in octets; where it is 0 or missing, nobody says (RFC 1870 section 4).
+    """
+    subject, ours = "limit", format_size(limit_bytes)
     words = greeting.extensions.get("size", "")
     most = int(words) if words.isdigit() else 0
     announced = format_size(most)
     if most == limit_bytes:
-        return passed(subject, f"{limit}, as the relay announces")
+        return passed(subject, f"{ours}, as the relay announces")
     if 0 < most < limit_bytes:
         return failure(
             subject,
-            f"{limit}, while the relay refuses what is above {announced}: mail between the two is lost",
+            f"{ours}, while the relay refuses what is above {announced}: mail between the two is lost",
             f"set limit: {announced}",
         )
     if most:
         return warning(
             subject,
-            f"{limit}, while the relay takes up to {announced}: mail in between is intercepted needlessly",
+            f"{ours}, while the relay takes up to {announced}: mail in between is intercepted needlessly",
             f"set limit: {announced}, unless recipients' servers take less",
         )
     if not ses_region(relay.host):
         return warning(
             subject,
-            f"{limit}; the relay does not announce its own",
+            f"{ours}; the relay does not announce its own",
             "ask those who run it, and set limit to it",
         )
     if limit_bytes >= MAX_SES_BYTES:
-        return passed(subject, f"{limit}, as AWS documents for SES by SMTP")
+        return passed(subject, f"{ours}, as AWS documents for SES by SMTP")
     return warning(
         subject,
-        f"{limit}, while AWS documents {format_size(MAX_SES_BYTES)} for SES by SMTP: mail in between would "
+        f"{ours}, while AWS documents {format_size(MAX_SES_BYTES)} for SES by SMTP: mail in between would "
         "mostly arrive by itself, and `woomera sweep` would tell people of mail that did arrive",
         "see whether SES takes a message of 15 MB past Woomera (`sendmail -Am`, as root); if it does, set "
         f"limit: {format_size(MAX_SES_BYTES)}",

@@ -22,13 +22,13 @@ class ProbeError(Exception):
     """The milter did not do what it should; the text says what it did."""
 
 
-def probe(address: str, mailer: str, msg_size: int) -> int:
+def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S) -> int:
     """Return the actions that the milter at `address` asks for, once it has taken the beginning of a message.
 
     The message is for `mailer`, and sendmail's {msg_size} for it is `msg_size`. Raise OSError where nobody
     listens, ProbeError where the answers are wrong.
     """
-    with _Mta(address) as mta:
+    with _Mta(_connected(address, timeout_s)) as mta:
         actions = mta.negotiate()
         mta.send(_MAIL, b"<check@localhost>\0")
         mta.send(_MACROS, f"R{{rcpt_mailer}}\0{mailer}\0".encode())
@@ -47,8 +47,8 @@ def probe(address: str, mailer: str, msg_size: int) -> int:
 class _Mta:
     """A connection to the milter, as an MTA makes one."""
 
-    def __init__(self, address: str) -> None:
-        self._socket = _connected(address)
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._reader = self._socket.makefile("rb")
 
     def negotiate(self) -> int:
@@ -68,7 +68,7 @@ class _Mta:
             length = int.from_bytes(self._reader.read(4), "big")
             packet = self._reader.read(length) if length <= _MAX_PACKET_BYTES else b""
         except TimeoutError:
-            raise ProbeError(f"does not answer within {TIMEOUT_S:g} s") from None
+            raise ProbeError("does not answer in time") from None
         except OSError:
             packet = b""
         if not packet:
@@ -85,14 +85,14 @@ class _Mta:
         self._socket.close()
 
 
-def _connected(address: str) -> socket.socket:
+def _connected(address: str, timeout_s: float) -> socket.socket:
     kind, _, place = address.partition(":")
     if kind != "unix":
         port, _, host = place.partition("@")
-        return socket.create_connection((host.strip("[]"), int(port)), TIMEOUT_S)
+        return socket.create_connection((host.strip("[]"), int(port)), timeout_s)
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(TIMEOUT_S)
+        connection.settimeout(timeout_s)
         connection.connect(place)
     except OSError:
         connection.close()
