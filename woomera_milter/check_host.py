@@ -19,7 +19,8 @@ def look(configuration: config.Config, max_message_bytes: int | None) -> Iterato
     """Yield what is to be said of the host; `max_message_bytes`: sendmail's MaxMessageSize, if known."""
     settings = configuration.milter
     yield _libraries()
-    yield _user(settings.spool, os.geteuid())
+    if settings.spool.exists():
+        yield user(settings.spool, settings.spool.stat().st_uid, os.geteuid())
     if settings.socket.startswith("unix:"):
         yield socket_folder("milter.socket", Path(settings.socket.removeprefix("unix:")).parent)
     yield from _spool(settings.spool, settings.max_concurrent, max_message_bytes)
@@ -39,23 +40,25 @@ def _libraries() -> Finding:
     return passed("libmilter", f"{python}, libmilter {milter.libmilter_version()}")
 
 
-def _user(spool: Path, uid: int) -> Finding:
-    """The milter's user owns its spool: what others may do says little of what it may."""
-    name, owner_uid = _name_of(uid), spool.stat().st_uid if spool.exists() else uid
-    if uid == owner_uid != _ROOT:
-        return passed("user", f"{name}, whose spool it is")
-    owner = _name_of(owner_uid)
+def user(spool: Path, owner_uid: int, uid: int) -> Finding:
+    """Say whether it is the milter's user, the owner of its spool, who looks.
+
+    What others may do says little of what it may.
+    """
+    name, owner = _name_of(uid), _name_of(owner_uid)
     if owner_uid == _ROOT:
         return warning(
             "user",
-            "the milter's spool belongs to root",
-            f"have a user of its own run the milter and own {spool}",
+            f"the milter's spool, {spool}, belongs to root",
+            "give it to a user of its own, and run the milter as that",
         )
-    return warning(
-        "user",
-        f"{name}, while {owner} runs the milter: files and sockets are tried with other rights than its own",
-        f"run `runuser -u {owner} -- woomera check`",
-    )
+    if uid != owner_uid:
+        return warning(
+            "user",
+            f"{name}, while {owner} runs the milter: what it may do is not what is tried here",
+            f"run `runuser -u {owner} -- woomera check`",
+        )
+    return passed("user", f"{name}, whose spool it is")
 
 
 def socket_folder(subject: str, folder: Path) -> Finding:

@@ -19,7 +19,7 @@ def look(relay: SmartHost, limit_bytes: int) -> Iterator[Finding]:
     offers = sorted(f"{name} {words}".strip().upper() for name, words in greeting.extensions.items())
     said = ", ".join(it for it in offers if it != "OK") or "nothing"
     yield passed("relay", f"{relay.host}:{relay.port} answers, and offers {said}")
-    yield _encryption(relay, greeting)
+    yield encryption(relay, greeting)
     yield limit(relay, greeting, limit_bytes)
 
 
@@ -32,7 +32,8 @@ def mail_host(mail: config.Mail) -> Finding:
     return passed("mail.host", f"{mail.host}:{mail.port} takes the mail of sweep, resend and report")
 
 
-def _encryption(relay: SmartHost, greeting: smtp.Greeting) -> Finding:
+def encryption(relay: SmartHost, greeting: smtp.Greeting) -> Finding:
+    """Say whether mail goes to the relay in a way that others cannot read."""
     subject = "encryption"
     if greeting.certificate_problem:
         return failure(

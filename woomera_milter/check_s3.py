@@ -168,12 +168,16 @@ def _public_access(bucket: Bucket) -> Finding:
 
 def _lifecycle(bucket: Bucket, configuration: config.Config) -> Iterator[Finding]:
     try:
-        rules: Sequence[Mapping[str, Any]] = bucket.lifecycle_rules()
+        yield from lifecycle(bucket.lifecycle_rules(), configuration)
     except WoomeraError as error:
-        if code_of(error) != "NoSuchLifecycleConfiguration":
+        if code_of(error) == "NoSuchLifecycleConfiguration":
+            yield from lifecycle([], configuration)
+        else:
             yield _unseen("lifecycle", error, "s3:GetLifecycleConfiguration")
-            return
-        rules = []
+
+
+def lifecycle(rules: Sequence[Mapping[str, Any]], configuration: config.Config) -> Iterator[Finding]:
+    """Yield what is to be said of these rules (S3 API reference, LifecycleRule)."""
     storage = configuration.storage
     yield _retention(_expires(rules, f"{storage.prefix}messages/"), storage.retention)
     yield from _records(rules, storage.prefix, configuration.archive.prefix)
@@ -206,12 +210,12 @@ def _retention(expires: timedelta | None, retention: timedelta) -> Finding:
 
 
 def _records(rules: Sequence[Mapping[str, Any]], root: str, archive: str) -> Iterator[Finding]:
-    """A sweep knows by processed/ whom it has notified: that has to outlive what it sweeps."""
+    """A sweep knows by processed/ whom it has notified: that has to outlive what it sweeps, and is younger."""
     copies, records = _expires(rules, f"{root}{archive}"), _expires(rules, f"{root}processed/")
-    if records is not None and (copies is None or records <= copies):
+    if records is not None and (copies is None or records < copies):
         yield failure(
             "lifecycle",
-            f"deletes {root}processed/ no later than {root}{archive}: sweeps would notify people again",
+            f"deletes {root}processed/ before {root}{archive}: sweeps would notify people again",
             f"keep {root}processed/ longer, or for ever",
         )
 

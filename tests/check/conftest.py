@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from rig import sendmail_cf as rig_cf
+from rig.lab import BUCKET
+from rig.s3 import S3Server
 from woomera_milter import sendmail_cf
 from woomera_milter.config import Config
 from woomera_milter.finding import Finding
@@ -57,3 +59,34 @@ def the_trouble(findings: Iterable[Finding]) -> Finding:
     [found] = troubles(findings)
     assert found.remedy
     return found
+
+
+# A bucket as it should be.
+
+ALL_BLOCKED = dict.fromkeys(
+    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+)
+
+
+def rule(prefix: str, days: int, **more: Any) -> dict[str, Any]:
+    """A lifecycle rule that deletes what lies below `prefix`."""
+    selection = {"ID": f"{prefix}{days}", "Status": "Enabled", "Filter": {"Prefix": prefix}}
+    return selection | {"Expiration": {"Days": days}} | more
+
+
+MESSAGES_RULE = rule("messages/", 30)
+UPLOADS_RULE = {
+    "ID": "uploads",
+    "Status": "Enabled",
+    "Filter": {"Prefix": ""},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+}
+
+
+def make_sound(server: S3Server, *rules: dict[str, Any], block: dict[str, bool] | None = None) -> None:
+    """Give BUCKET the settings that it should have; else these rules, and these gaps in what is blocked."""
+    client: Any = server.client()
+    lifecycle = {"Rules": list(rules or (MESSAGES_RULE, UPLOADS_RULE))}
+    client.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=lifecycle)
+    client.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=ALL_BLOCKED | (block or {}))
+    client.close()
