@@ -16,7 +16,7 @@ def look(relay: SmartHost, limit_bytes: int) -> Iterator[Finding]:
     """Yield what is to be said of the relay of sendmail.cf."""
     greeting = smtp.greet(relay.host, relay.port)
     # SES's last line is "250 Ok", which smtplib takes for an extension, too.
-    offers = sorted(f"{name} {words}".strip().upper() for name, words in greeting.extensions.items())
+    offers = sorted(" ".join([name, *words.split()]).upper() for name, words in greeting.extensions.items())
     said = ", ".join(it for it in offers if it != "OK") or "nothing"
     yield passed("relay", f"{relay.host}:{relay.port} answers, and offers {said}")
     yield encryption(relay, greeting)

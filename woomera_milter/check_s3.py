@@ -210,7 +210,7 @@ def _retention(expires: timedelta | None, retention: timedelta) -> Finding:
 
 
 def _records(rules: Sequence[Mapping[str, Any]], root: str, archive: str) -> Iterator[Finding]:
-    """A sweep knows by processed/ whom it has notified: that has to outlive what it sweeps, and is younger."""
+    """A sweep knows by processed/ whom it has notified: that has to outlive the copies, and is younger."""
     copies, records = _expires(rules, f"{root}{archive}"), _expires(rules, f"{root}processed/")
     if records is not None and (copies is None or records < copies):
         yield failure(

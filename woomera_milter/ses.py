@@ -128,15 +128,15 @@ class Ses:
                 return None
             if code == "NotFoundException":
                 return {}
-            raise self._permanent(code) from error
-        except HTTPClientError as error:
+            raise self._permanent(code, "asking") from error
+        except (NotConnectedError, HTTPClientError) as error:
             raise TemporaryError(
                 f"connecting to {self.name} failed: {type(error).__name__}",
                 remedy="see whether the network, mail.region and mail.endpoint_url are right",
                 reason="mail",
             ) from error
         except BotoCoreError as error:
-            raise self._permanent(type(error).__name__) from error
+            raise self._permanent(type(error).__name__, "asking") from error
 
     def close(self) -> None:
         """Close idle connections."""
@@ -153,10 +153,10 @@ class Ses:
         together = code == "BadRequestException" and recipient_count > 1
         return Answer.of(Verdict.REFUSED_TOGETHER if together else Verdict.REFUSED, text)
 
-    def _permanent(self, code: str) -> PermanentError:
+    def _permanent(self, code: str, attempted: str = "sending by") -> PermanentError:
         """Say what went wrong without AWS's own text, which may hold account numbers and addresses."""
         remedy = _REMEDIES.get(code, _DEFAULT_REMEDY)
-        return PermanentError(f"sending by {self.name} failed: {code}", remedy=remedy, reason="mail")
+        return PermanentError(f"{attempted} {self.name} failed: {code}", remedy=remedy, reason="mail")
 
 
 def _is_amazon(endpoint_url: str | None) -> bool:
