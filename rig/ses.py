@@ -98,14 +98,14 @@ class Ses(BackgroundServer):
         while verb != "QUIT":
             line = (await reader.readuntil(b"\r\n")).decode("latin-1").strip()
             verb = line.partition(" ")[0].upper()
-            if verb == "EHLO" and self.announces_size:
-                writer.write(f"250-SIZE {self.limit_bytes}\r\n".encode())
             if verb == "DATA" and envelope.recipients:
                 writer.write(b"354 End data with <CR><LF>.<CR><LF>\r\n")
                 reply = self._take(envelope, await _read_message(reader))
                 envelope.clear()
             else:
                 reply = envelope.reply_to(verb, line)
+                if verb == "EHLO" and self.announces_size:
+                    reply = reply.replace("250 Ok", f"250-SIZE {self.limit_bytes}\r\n250 Ok")
             writer.write(reply.encode("ascii", "replace") + b"\r\n")
             await writer.drain()
 

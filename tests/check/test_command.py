@@ -59,7 +59,7 @@ class Host:
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    """Real sendmail, our milter, the stand-in for SES, and an S3 server that lets nobody in without a link."""
+    """Real sendmail, our milter, the stand-in for SES, an S3 server that lets nobody in without a link."""
     with ExitStack() as stack:
         s3 = stack.enter_context(Ministack(tmp_path_factory.mktemp("ministack")))
         s3.make_bucket(BUCKET)
@@ -128,7 +128,9 @@ def test_json_names_area_status_subject_detail_and_remedy(host: Host) -> None:
         pytest.param({"limit": "200MB"}, 78, {"MaxMessageSize": "failure", "limit": "failure"}, id="limit"),
         pytest.param({"limit": "5MB"}, 0, {"limit": "warning"}, id="limit below the relay's"),
         pytest.param({"links": {"expires": "5d"}}, 0, {"queue return": "warning"}, id="queue"),
-        pytest.param({"storage": {"region": "eu-west-1"}}, 78, {"region": "failure"}, id="region"),
+        pytest.param(
+            {"storage": {"region": "eu-west-1"}}, 78, {"region": "failure", "link": "failure"}, id="region"
+        ),
         pytest.param({"storage": {"bucket": "another"}}, 78, {"bucket": "failure"}, id="bucket"),
         pytest.param({"storage": {"retention": "60d"}}, 0, {"lifecycle": "warning"}, id="retention"),
         pytest.param({"mail": {"port": 1}}, 75, {"mail.host": "failure"}, id="mail host"),
