@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from woomera_milter import check_milter, config
 from woomera_milter.archive_spool import ArchiveSpool
@@ -22,8 +21,7 @@ def look(configuration: config.Config, now: datetime) -> Iterator[Finding]:
     spool = ArchiveSpool(settings.spool, settings.min_free)
     yield _room(spool)
     yield _backlog(spool, now)
-    if settings.socket.startswith("unix:"):
-        yield socket_folder("archive.socket", Path(settings.socket.removeprefix("unix:")).parent)
+    yield from socket_folder("archive.socket", settings.socket, settings.spool)
     mailer = next(iter(configuration.milter.mailers), "relay")
     yield check_milter.answers(check_milter.ARCHIVE, settings.socket, mailer, _SMALL)
 

@@ -21,10 +21,12 @@ _BUILD = "build sendmail.cf anew and restart sendmail"
 def look(cf: SendmailCf, configuration: config.Config) -> Iterator[Finding]:
     """Yield what is to be said of the filters of the running sendmail.cf."""
     socket = configuration.milter.socket
-    ours = next((it for it in cf.filters if it.listens_at(socket)), None)
+    candidates = [it for it in cf.filters if it.listens_at(socket) or it.name == "woomera"]
+    ours = next(iter(sorted(candidates, key=lambda it: not it.listens_at(socket))), None)
     if ours is None:
         yield _missing(cf, socket)
     else:
+        yield _place(ours, socket)
         yield from _skipped_by_daemons(cf, ours)
         yield _flag(ours)
         yield from _times(ours, configuration.milter.deadline)
@@ -40,16 +42,20 @@ def _missing(cf: SendmailCf, socket: str) -> Finding:
             f"{left_out[0].name} is defined, but InputMailFilters leaves it out: {lost}",
             f"name it in confINPUT_MAIL_FILTERS, or take that define out of sendmail.mc; {_BUILD}",
         )
-    if elsewhere := [it for it in cf.filters if it.name == "woomera"]:
-        return failure(
-            "filter",
-            f"sendmail looks for the milter at {elsewhere[0].socket}, but milter.socket is {socket}",
-            f"write the same in sendmail.mc's FEATURE(`woomera', ...) and in config.yaml; {_BUILD}",
-        )
     return failure(
         "filter",
         f"none of sendmail's filters is at milter.socket, {socket}: {lost}",
         f"put FEATURE(`woomera') into sendmail.mc; {_BUILD}",
+    )
+
+
+def _place(ours: Filter, socket: str) -> Finding:
+    if ours.listens_at(socket):
+        return passed("filter", f"{ours.name} is among sendmail's filters, at {ours.socket}")
+    return failure(
+        "filter",
+        f"sendmail looks for the milter at {ours.socket}, but milter.socket is {socket}",
+        f"write the same in sendmail.mc's FEATURE(`woomera', ...) and in config.yaml; {_BUILD}",
     )
 
 

@@ -21,8 +21,7 @@ def look(configuration: config.Config, max_message_bytes: int | None) -> Iterato
     yield _libraries()
     if settings.spool.exists():
         yield user(settings.spool, settings.spool.stat().st_uid, os.geteuid())
-    if settings.socket.startswith("unix:"):
-        yield socket_folder("milter.socket", Path(settings.socket.removeprefix("unix:")).parent)
+    yield from socket_folder("milter.socket", settings.socket, settings.spool)
     yield from _spool(settings.spool, settings.max_concurrent, max_message_bytes)
 
 
@@ -61,29 +60,40 @@ def user(spool: Path, owner_uid: int, uid: int) -> Finding:
     return passed("user", f"{name}, whose spool it is")
 
 
-def socket_folder(subject: str, folder: Path) -> Finding:
-    """Say whether sendmail takes a socket in `folder`: not below one that others may write to.
+def socket_folder(subject: str, socket: str, spool: Path) -> Iterator[Finding]:
+    """Say whether the milter, whose spool it is, can make its unix socket, and sendmail will take it.
 
-    Measured with sendmail 8.17.1 as root: "Group writable directory", "World writable directory".
+    sendmail takes none below a folder that others may write to (measured with 8.17.1 as root: "Group
+    writable directory", "World writable directory").
     """
+    if not socket.startswith("unix:"):
+        return
+    folder = Path(socket.removeprefix("unix:")).parent
     try:
-        modes = {it: it.stat().st_mode for it in (folder, *folder.parents)}
+        facts = {it: it.stat() for it in (folder, *folder.parents)}
     except OSError as error:
-        return failure(
+        yield failure(
             subject,
             f"{folder} cannot be looked at ({error.strerror})",
             f"make {folder}, owned by the milter's user, mode 0755; systemd does so by RuntimeDirectory=",
         )
-    for path, mode in modes.items():
-        if mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return failure(
-                subject,
-                f"sendmail refuses sockets below {path}, which others may write to",
-                f"chmod go-w {path}" if path == folder else "use a folder below /run",
-            )
-    if not os.access(folder, os.W_OK):
-        return failure(subject, f"{folder} cannot be written to", "have the milter's user own it")
-    return passed(subject, f"sendmail takes a socket in {folder}")
+        return
+    open_to_others = [it for it, fact in facts.items() if fact.st_mode & (stat.S_IWGRP | stat.S_IWOTH)]
+    owner_uid = facts[folder].st_uid
+    if open_to_others:
+        yield failure(
+            subject,
+            f"sendmail refuses sockets below {open_to_others[0]}, which others may write to",
+            f"chmod go-w {folder}" if open_to_others == [folder] else "use a folder below /run",
+        )
+    elif spool.exists() and (milter_uid := spool.stat().st_uid) != owner_uid:
+        yield failure(
+            subject,
+            f"{folder} belongs to {_name_of(owner_uid)}, so {_name_of(milter_uid)} can make no socket there",
+            f"chown {_name_of(milter_uid)} {folder}",
+        )
+    else:
+        yield passed(subject, f"the milter can make a socket in {folder}, and sendmail takes it")
 
 
 def _spool(folder: Path, max_concurrent: int, max_message_bytes: int | None) -> Iterator[Finding]:

@@ -35,7 +35,7 @@ def answers(role: Role, address: str, mailer: str, msg_size: int) -> Finding:
     """Say whether the milter of this role answers the beginning of a message, of which nothing is left."""
     remedy = f"start `woomera {role.command}`, and see what its log says"
     try:
-        actions = milter_probe.probe(address, mailer, msg_size)
+        request = milter_probe.probe(address, mailer, msg_size)
     except PermissionError:
         return failure(
             role.subject,
@@ -48,10 +48,12 @@ def answers(role: Role, address: str, mailer: str, msg_size: int) -> Finding:
     except ProbeError as error:
         detail = f"what listens at {address} {error}: {role.while_down}"
         return failure(role.subject, detail, remedy, temporary=True)
-    if actions & _CHANGES != role.changes:
+    if request.actions & _CHANGES != role.changes or b"{msg_size}" not in request.macros:
         return failure(
             role.subject,
             f"another milter answers at {address}",
             f"give `woomera {role.command}` a socket of its own, in config.yaml and in sendmail.mc",
         )
-    return passed(role.subject, f"the {role.command} answers at {address}")
+    return passed(
+        role.subject, f"the {role.command} answers at {address}, and asks sendmail for what it needs"
+    )

@@ -7,8 +7,8 @@ from woomera_milter.check_sendmail import ses_region
 from woomera_milter.config_names import is_loopback
 from woomera_milter.config_rules import MAX_SES_BYTES
 from woomera_milter.config_types import format_size
-from woomera_milter.errors import WoomeraError
-from woomera_milter.finding import Finding, failed, failure, passed, warning
+from woomera_milter.errors import TemporaryError
+from woomera_milter.finding import Finding, failure, passed, warning
 from woomera_milter.sendmail_cf import SmartHost
 
 
@@ -27,8 +27,9 @@ def mail_host(mail: config.Mail) -> Finding:
     """Say whether the server of mail.host answers, by which sweep, resend and report send."""
     try:
         smtp.greet(mail.host, mail.port)
-    except WoomeraError as error:
-        return failed("mail.host", error)
+    except TemporaryError as error:
+        remedy = "see whether it runs, and whether mail.host and mail.port are right"
+        return failure("mail.host", error.problem, remedy, temporary=True)
     return passed("mail.host", f"{mail.host}:{mail.port} takes the mail of sweep, resend and report")
 
 

@@ -23,7 +23,6 @@ def look(cf: SendmailCf, configuration: config.Config) -> Iterator[Finding]:
     """Yield what is to be said of the running sendmail.cf, its filters apart."""
     yield _running(cf)
     yield from _socket_is_reachable(cf, configuration.milter.socket)
-    yield _macros(cf)
     yield _sizes(cf, configuration.limit)
     yield _queue_return(cf, configuration.links.expires)
     yield from _relay(cf, configuration.milter.mailers)
@@ -65,17 +64,6 @@ def _socket_is_reachable(cf: SendmailCf, socket: str) -> Iterator[Finding]:
             f"sendmail runs as {user}, and a unix socket is open to root and the milter's own user alone",
             f"have the milter run as {user} too, or use inet:8894@127.0.0.1",
         )
-
-
-def _macros(cf: SendmailCf) -> Finding:
-    """{msg_size} and i need not be listed: the milter asks for them by itself (smfi_setsymlist)."""
-    if "{rcpt_mailer}" in cf.option("Milter.macros.envrcpt"):
-        return passed("macros", "sendmail tells where each recipient leads")
-    return warning(
-        "macros",
-        "sendmail does not tell where recipients lead: mail for mailboxes of this host is intercepted too",
-        f"add {{rcpt_mailer}} to confMILTER_MACROS_ENVRCPT in sendmail.mc; {_BUILD}",
-    )
 
 
 def _sizes(cf: SendmailCf, limit_bytes: int) -> Finding:

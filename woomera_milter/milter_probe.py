@@ -5,6 +5,7 @@ Speaks the milter protocol, version 6 (sendmail's include/libmilter/mfdef.h): a 
 """
 
 import socket
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -18,18 +19,26 @@ _NEGOTIATE, _MACROS, _MAIL, _RCPT, _HEADER, _END_OF_HEADERS, _ABORT, _QUIT = "OD
 _ACCEPT, _CONTINUE = "a", "c"
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a milter asks of the MTA: the changes that it may make, and macros (as "i {msg_size}" a stage)."""
+
+    actions: int
+    macros: bytes
+
+
 class ProbeError(Exception):
     """The milter did not do what it should; the text says what it did."""
 
 
-def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S) -> int:
-    """Return the actions that the milter at `address` asks for, once it has taken the beginning of a message.
+def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S) -> Request:
+    """Return what the milter at `address` asks for, once it has taken the beginning of a message.
 
     The message is for `mailer`, and sendmail's {msg_size} for it is `msg_size`. Raise OSError where nobody
     listens, ProbeError where the answers are wrong.
     """
     with _Mta(_connected(address, timeout_s)) as mta:
-        actions = mta.negotiate()
+        request = mta.negotiate()
         mta.send(_MAIL, b"<check@localhost>\0")
         mta.send(_MACROS, f"R{{rcpt_mailer}}\0{mailer}\0".encode())
         mta.send(_RCPT, b"<check@localhost>\0")
@@ -41,7 +50,7 @@ def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S
             raise ProbeError(f"answers the headers of a message with {answer!r}")
         mta.send(_ABORT)
         mta.send(_QUIT)
-    return actions
+    return request
 
 
 class _Mta:
@@ -51,14 +60,14 @@ class _Mta:
         self._socket = connection
         self._reader = self._socket.makefile("rb")
 
-    def negotiate(self) -> int:
-        """Offer all that a new sendmail does; return the actions that are asked for."""
+    def negotiate(self) -> Request:
+        """Offer all that a new sendmail does; return what is asked for."""
         offer = b"".join(it.to_bytes(4, "big") for it in (_VERSION, _ALL_ACTIONS, _ALL_STEPS))
         self.send(_NEGOTIATE, offer)
         answer, data = self.read()
         if answer != _NEGOTIATE or len(data) < 12:
             raise ProbeError("does not speak the milter protocol")
-        return int.from_bytes(data[4:8], "big")
+        return Request(int.from_bytes(data[4:8], "big"), data[12:])
 
     def send(self, command: str, data: bytes = b"") -> None:
         self._socket.sendall((len(data) + 1).to_bytes(4, "big") + command.encode() + data)

@@ -1,6 +1,7 @@
 """`woomera check` sees what of this host would stop the milter."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,33 +100,58 @@ def folder() -> Iterator[Path]:
     folder.rmdir()
 
 
+def look_at(folder: Path, spool: Path) -> Finding:
+    [found] = check_host.socket_folder("milter.socket", f"unix:{folder}/milter.sock", spool)
+    return found
+
+
 @pytest.mark.parametrize("mode", [0o755, 0o750, 0o700])
-def test_folder_that_its_owner_alone_may_write_to_passes(folder: Path, mode: int) -> None:
+def test_folder_that_its_owner_alone_may_write_to_passes(folder: Path, spool: Path, mode: int) -> None:
     folder.chmod(mode)
 
-    assert check_host.socket_folder("milter.socket", folder).status == "pass"
+    assert look_at(folder, spool).status == "pass"
 
 
 @pytest.mark.parametrize("mode", [0o775, 0o777, 0o1777])
-def test_folder_that_others_may_write_to_is_a_failure(folder: Path, mode: int) -> None:
+def test_folder_that_others_may_write_to_is_a_failure(folder: Path, spool: Path, mode: int) -> None:
     folder.chmod(mode)
-    found = check_host.socket_folder("milter.socket", folder)
+    found = look_at(folder, spool)
 
     assert (found.status, found.remedy) == ("failure", f"chmod go-w {folder}")
 
 
-def test_folder_below_one_that_everybody_may_write_to_is_a_failure(tmp_path: Path) -> None:
+def test_folder_below_one_that_everybody_may_write_to_is_a_failure(tmp_path: Path, spool: Path) -> None:
     tmp_path.chmod(0o1777)
     below = tmp_path / "woomera"
     below.mkdir(mode=0o755)
-    found = check_host.socket_folder("milter.socket", below)
+    found = look_at(below, spool)
 
-    assert found.status == "failure"
+    assert (found.status, found.remedy) == ("failure", "use a folder below /run")
     assert str(tmp_path) in found.detail
 
 
-def test_folder_that_is_missing_is_a_failure_that_says_how_to_make_it(tmp_path: Path) -> None:
-    found = check_host.socket_folder("milter.socket", tmp_path / "woomera")
+def test_folder_of_another_user_than_the_milters_is_a_failure(spool: Path) -> None:
+    if os.getuid() == 0:
+        os.chown(spool, NOBODY, NOBODY)
+    found = look_at(Path("/usr"), spool)
+
+    assert found.status == "failure"
+    assert found.detail.startswith("/usr belongs to root, so ")
+
+
+def test_folder_that_is_missing_is_a_failure_that_says_how_to_make_it(tmp_path: Path, spool: Path) -> None:
+    found = look_at(tmp_path / "woomera", spool)
 
     assert found.status == "failure"
     assert "RuntimeDirectory=" in found.remedy
+
+
+def test_socket_of_tcp_needs_no_folder(spool: Path) -> None:
+    assert list(check_host.socket_folder("milter.socket", "inet:8894@127.0.0.1", spool)) == []
+
+
+def test_check_starts_without_libmilter() -> None:
+    code = "import sys, woomera_milter.cli; print('milter' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "False\n"

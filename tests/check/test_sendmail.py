@@ -141,13 +141,6 @@ def test_shipped_configuration_passes(make_cf: MakeCf) -> None:
     [
         pytest.param("define(`confRUN_AS_USER', `mail')", "warning", "RunAsUser", "runs as mail", id="user"),
         pytest.param(
-            "define(`confMILTER_MACROS_ENVRCPT', `{rcpt_host}')",
-            "warning",
-            "macros",
-            "where recipients",
-            id="macros",
-        ),
-        pytest.param(
             "define(`confMAX_MESSAGE_SIZE', `0')", "warning", "MaxMessageSize", "any size", id="no size"
         ),
         pytest.param(
