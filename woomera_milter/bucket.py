@@ -44,20 +44,20 @@ class Bucket:
 
     def greet(self) -> Greeting:
         """Ask whether the bucket is there (HeadBucket); raise where no server answers."""
-        refusal = None
+        refusal: WoomeraError | None = None
         try:
-            metadata: Any = self._client.head_bucket(Bucket=self._storage.bucket)["ResponseMetadata"]
-        except ClientError as error:
-            metadata = error.response["ResponseMetadata"]
-            refusal = explain(error, f"looking at s3://{self._storage.bucket}")
-            refusal.__cause__ = error
-        except BotoCoreError as error:
-            raise explain(error, f"looking at s3://{self._storage.bucket}") from error
-        headers = metadata.get("HTTPHeaders", {})
+            answer: Any = self._ask(
+                f"looking at s3://{self._storage.bucket}",
+                lambda: self._client.head_bucket(Bucket=self._storage.bucket),
+            )
+        except WoomeraError as error:
+            if not isinstance(error.__cause__, ClientError):
+                raise
+            refusal, answer = error, error.__cause__.response
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
         date = headers.get("date")
-        return Greeting(
-            headers.get("x-amz-bucket-region"), parsedate_to_datetime(date) if date else None, refusal
-        )
+        server_time = parsedate_to_datetime(date) if date else None
+        return Greeting(headers.get("x-amz-bucket-region"), server_time, refusal)
 
     def put(self, key: str, octets: bytes) -> str | None:
         """Store octets, encrypted as storage says; return how the server says that it encrypted them."""

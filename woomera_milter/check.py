@@ -100,12 +100,12 @@ def _mail(configuration: config.Config, cf: SendmailCf | None) -> Iterator[Area]
         yield _area("relay", lambda: check_relay.look(relay, configuration.limit))
     if mail.via == "smtp":
         yield _area("jobs' mail", lambda: [check_relay.mail_host(mail)])
-    region = mail.region or configuration.storage.region if mail.via == "ses" else None
-    region = region or (check_sendmail.ses_region(relay.host) if relay else None)
-    if region is not None:
-        of_region = mail.model_copy(update={"region": region})
-        senders = _senders(configuration, cf)
-        yield _area("SES", lambda: check_ses.look(Ses(of_region, configuration.storage), senders))
+    senders = _senders(configuration, cf)
+    if mail.via == "ses":
+        yield _area("SES", lambda: check_ses.look(Ses(mail, configuration.storage), senders))
+    elif relay is not None and (region := check_sendmail.ses_region(relay.host)):
+        there = mail.model_copy(update={"region": region})
+        yield _area("SES", lambda: check_ses.look_aside(Ses(there, configuration.storage), senders))
 
 
 def _senders(configuration: config.Config, cf: SendmailCf | None) -> list[str]:

@@ -1,6 +1,6 @@
 """`woomera check` tells whether SES sends for this host, as far as its rights let it see."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -12,6 +12,8 @@ from woomera_milter.ses import Ses
 
 from .conftest import configured, the_trouble, troubles
 
+Look = Callable[[Ses, Iterable[str]], Iterator[Finding]]
+
 
 @pytest.fixture
 def api() -> Iterator[SesApi]:
@@ -20,13 +22,13 @@ def api() -> Iterator[SesApi]:
         yield api
 
 
-def look(api: SesApi, *senders: str) -> list[Finding]:
+def look(api: SesApi, *senders: str, by: Look = check_ses.look) -> list[Finding]:
     keys = {"access_key_id": "AKIARIG0000000000000", "secret_access_key": "s" * 40}
     mail = {"via": "ses", "region": "us-east-1", "endpoint_url": api.endpoint_url}
     configuration = configured(storage=keys, mail=mail)
     ses = Ses(configuration.mail, configuration.storage)
     try:
-        return list(check_ses.look(ses, senders))
+        return list(by(ses, senders))
     finally:
         ses.close()
 
@@ -88,3 +90,9 @@ def test_ses_that_is_down_is_an_error_that_may_pass(api: SesApi) -> None:
 
     with pytest.raises(TemporaryError, match="connecting to SES in us-east-1 failed"):
         look(api)
+
+
+def test_api_that_a_host_does_not_send_by_may_be_out_of_reach(api: SesApi) -> None:
+    api.go_dark()
+
+    assert the_trouble(look(api, by=check_ses.look_aside)).status == "warning"
