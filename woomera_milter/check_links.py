@@ -66,6 +66,8 @@ def _right_link(link: str) -> Finding:
     status, body = _fetch(link)
     if status == 200 and body == PROBE:
         return passed(subject, f"a stranger can open one, at {host}")
+    if status >= 500:
+        return _out_of_order(subject, status)
     code = re.search(rb"<Code>(\w{1,60})</Code>", body)
     said = f"{status} {code[1].decode()}" if code else str(status)
     remedy = (
@@ -78,6 +80,8 @@ def _right_link(link: str) -> Finding:
 
 def _closed(subject: str, url: str, what: str) -> Finding:
     status, _ = _fetch(url)
+    if status >= 500:
+        return _out_of_order(subject, status)
     if status >= 400:
         return passed(subject, f"{what} opens nothing ({status})")
     return failure(
@@ -85,6 +89,10 @@ def _closed(subject: str, url: str, what: str) -> Finding:
         f"{what} opens it: everybody can read the mail",
         "turn on Block Public Access, and take away bucket policies and ACLs for everybody",
     )
+
+
+def _out_of_order(subject: str, status: int) -> Finding:
+    return failure(subject, f"the server answers {status}", "try again later", temporary=True)
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -1,12 +1,15 @@
 """`woomera check` sees what the S3 server really does, and which rights are missing."""
 
 import json
+import re
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
+import boto3
 import pytest
 
 from rig.faults import Answer, FaultProxy, Refuse
@@ -200,6 +203,72 @@ def test_credentials_that_may_not_look_at_the_bucket_still_learn_the_rest(
     assert troubles(look(configuration_of(ministack, proxy.endpoint_url))) == []
 
 
+@pytest.fixture
+def enforcing_moto(tmp_path: Path) -> Iterator[S3Server]:
+    """A server of its own, since it minds IAM's policies from `grant` on."""
+    with Moto(tmp_path) as server:
+        server.make_bucket(BUCKET)
+        make_sound(server)
+        yield server
+
+
+def grant(server: S3Server, *rights: str) -> dict[str, str]:
+    """Return the keys, as storage has them, of a user with these rights on the bucket and nothing else."""
+    iam: Any = boto3.client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+    )
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    resources = [bucket, f"{bucket}/messages/*"]
+    statement = {"Effect": "Allow", "Action": list(rights), "Resource": resources}
+    iam.create_user(UserName="host")
+    iam.put_user_policy(
+        UserName="host",
+        PolicyName="rights",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    keys = iam.create_access_key(UserName="host")["AccessKey"]
+    iam.close()
+    plain = {"Content-Type": "text/plain"}  # moto does not find what comes as a form
+    urlopen(
+        Request(f"{server.endpoint_url}/moto-api/reset-auth", data=b"0", headers=plain), timeout=10
+    ).close()
+    return {"access_key_id": keys["AccessKeyId"], "secret_access_key": keys["SecretAccessKey"]}
+
+
+def test_least_rights_store_and_all_others_are_named(enforcing_moto: S3Server) -> None:
+    keys = grant(enforcing_moto, "s3:PutObject")
+    found = {it.subject: it for it in look(configuration_of(enforcing_moto, **keys))}
+
+    assert found["store"].status == "pass"
+    missing = {
+        subject: re.search(r"s3:\w+", it.remedy) for subject, it in found.items() if it.status == "warning"
+    }
+    assert {subject: right and right[0] for subject, right in missing.items()} == {
+        "read": "s3:GetObject",
+        "list": "s3:ListBucket",
+        "public access": "s3:GetBucketPublicAccessBlock",
+        "lifecycle": "s3:GetLifecycleConfiguration",
+    }
+
+
+def test_rights_that_are_named_are_enough_to_see_everything(enforcing_moto: S3Server) -> None:
+    keys = grant(
+        enforcing_moto,
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetLifecycleConfiguration",
+    )
+
+    # moto verifies no digest, whatever the rights.
+    assert the_trouble(look(configuration_of(enforcing_moto, **keys))).subject == "digest"
+
+
 # Public access and lifecycle.
 
 
@@ -315,6 +384,17 @@ def test_link_that_does_not_open_is_a_failure(
     assert found.status == "failure"
     assert said in found.detail
     assert remedy in found.remedy
+
+
+def test_server_that_fails_proves_nothing_about_wrong_links(juicefs: S3Server) -> None:
+    with FaultProxy(juicefs.port) as proxy:
+        proxy.set(Answer(503, "SlowDown"), applies_to="GET ")
+        configuration = configuration_of(juicefs, encryption="none")
+        links = configuration.links.model_copy(update={"endpoint_url": proxy.endpoint_url})
+        found = troubles(look_at_links(configuration.model_copy(update={"links": links})))
+
+    assert [it.subject for it in found] == ["link", "wrong signature", "no signature"]
+    assert all(it.status == "failure" and it.temporary for it in found)
 
 
 def test_host_of_links_that_nobody_reaches_is_an_error_without_the_link(juicefs: S3Server) -> None:
