@@ -1,7 +1,7 @@
 """What `woomera check` says of sendmail's filters: ours, its flag and times, and the company it keeps."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from woomera_milter import config
@@ -21,8 +21,9 @@ _BUILD = "build sendmail.cf anew and restart sendmail"
 def look(cf: SendmailCf, configuration: config.Config) -> Iterator[Finding]:
     """Yield what is to be said of the filters of the running sendmail.cf."""
     socket = configuration.milter.socket
-    candidates = [it for it in cf.filters if it.listens_at(socket) or it.name == "woomera"]
-    ours = next(iter(sorted(candidates, key=lambda it: not it.listens_at(socket))), None)
+    at_socket = [it for it in cf.filters if it.listens_at(socket)]
+    by_name = [it for it in cf.filters if it.name == "woomera"]
+    ours = next(iter(at_socket + by_name), None)
     if ours is None:
         yield _missing(cf, socket)
     else:
@@ -30,7 +31,7 @@ def look(cf: SendmailCf, configuration: config.Config) -> Iterator[Finding]:
         yield from _skipped_by_daemons(cf, ours)
         yield _flag(ours)
         yield from _times(ours, configuration.milter.deadline)
-        yield from _before_and_after(cf.filters, ours, configuration)
+        yield from _order(cf.filters, ours, configuration)
     yield from _archive(cf, ours, configuration.archive.socket)
 
 
@@ -88,34 +89,39 @@ def _flag(ours: Filter) -> Finding:
     )
 
 
-def _times(ours: Filter, deadline: timedelta) -> Iterator[Finding]:
-    subject = "filter's timeouts"
-    end, shown_deadline = format_duration(ours.timeouts["E"]), format_duration(deadline)
-    trouble = False
+def _times(ours: Filter, deadline: timedelta) -> Iterable[Finding]:
+    end = format_duration(ours.timeouts["E"])
+    detail = f"E, {end}, is well above milter.deadline, {format_duration(deadline)}"
+    return list(_too_short(ours, deadline)) or [passed("filter's timeouts", detail)]
+
+
+def _too_short(ours: Filter, deadline: timedelta) -> Iterator[Finding]:
+    spans = {letter: format_duration(span) for letter, span in ours.timeouts.items()}
     if ours.timeouts["E"] < deadline + DEADLINE_MARGIN:
-        trouble = True
         yield failure(
-            subject,
-            f"sendmail gives up after E, {end}, while storing may take milter.deadline, {shown_deadline}",
+            "filter's timeouts",
+            f"sendmail gives up after E, {spans['E']}, while storing may take milter.deadline, "
+            f"{format_duration(deadline)}",
             f"set E well above it in the third argument of FEATURE(`woomera', ...); {_BUILD}",
         )
     for letter in "SR":
         if ours.timeouts[letter] < LEAST_REPLY_TIME:
-            trouble = True
             yield warning(
-                subject,
-                f"{letter} is {format_duration(ours.timeouts[letter])}: on a busy host sendmail takes the "
-                "milter for dead",
+                "filter's timeouts",
+                f"{letter} is {spans[letter]}: on a busy host sendmail takes the milter for dead",
                 f"set {letter}:2m in the third argument of FEATURE(`woomera', ...); {_BUILD}",
             )
-    if not trouble:
-        yield passed(subject, f"E, {end}, is well above milter.deadline, {shown_deadline}")
 
 
-def _before_and_after(
-    filters: Sequence[Filter], ours: Filter, configuration: config.Config
-) -> Iterator[Finding]:
+def _order(filters: Sequence[Filter], ours: Filter, configuration: config.Config) -> Iterable[Finding]:
     before = [it for it in filters[: filters.index(ours)] if not it.listens_at(configuration.archive.socket)]
+    names = ", ".join(it.name for it in before)
+    detail = f"{names} comes first, and is reckoned with" if before else "ours is the first"
+    found = list(_in_the_way(before, ours, trust_msg_size=configuration.milter.trust_msg_size))
+    return found or [passed("order of filters", detail)]
+
+
+def _in_the_way(before: Sequence[Filter], ours: Filter, *, trust_msg_size: bool) -> Iterator[Finding]:
     signers = [it.name for it in before if _SIGNER.search(f"{it.name} {it.socket}")]
     others = [it.name for it in before if it.name not in signers]
     if signers:
@@ -124,41 +130,42 @@ def _before_and_after(
             f"{', '.join(signers)} signs before {ours.name}, which then replaces what was signed",
             f"move its line below FEATURE(`woomera') in sendmail.mc; {_BUILD}",
         )
-    if others and configuration.milter.trust_msg_size:
+    if others and trust_msg_size:
         yield warning(
             "order of filters",
             f"{', '.join(others)} comes first, and sendmail tells us the size from before that",
             "set milter.trust_msg_size: false if it makes messages larger",
         )
-    if not signers and not (others and configuration.milter.trust_msg_size):
-        detail = f"{', '.join(others)} comes first, and is reckoned with" if others else "ours is the first"
-        yield passed("order of filters", detail)
 
 
-def _archive(cf: SendmailCf, ours: Filter | None, socket: str) -> Iterator[Finding]:
-    subject = "archive filter"
+def _archive(cf: SendmailCf, ours: Filter | None, socket: str) -> Iterable[Finding]:
     archive = next((it for it in cf.filters if it.listens_at(socket)), None)
-    if archive is None:
-        if ours is not None and ours.flag:
-            yield passed(subject, f"none, and none is needed with flag {ours.flag}")
-        elif ours is not None:
-            yield warning(
-                subject,
-                "none: nothing keeps what passes while the milter is down",
-                f"put FEATURE(`woomera_archive') last among the filters, see docs/archive.md; {_BUILD}",
-            )
-        return
+    if archive is not None:
+        found = list(_misplaced(archive, cf.filters[-1]))
+        return found or [passed("archive filter", "the last one, and without a flag")]
+    if ours is None:
+        return []
+    if ours.flag:
+        return [passed("archive filter", f"none, and none is needed with flag {ours.flag}")]
+    return [
+        warning(
+            "archive filter",
+            "none: nothing keeps what passes while the milter is down",
+            f"put FEATURE(`woomera_archive') last among the filters, see docs/archive.md; {_BUILD}",
+        )
+    ]
+
+
+def _misplaced(archive: Filter, last: Filter) -> Iterator[Finding]:
     if archive.flag:
         yield failure(
-            subject,
+            "archive filter",
             f"has the flag {archive.flag}: mail stops while the archive milter is down",
             f"use FEATURE(`woomera_archive'), which sets no flag; {_BUILD}",
         )
-    if archive is not cf.filters[-1]:
+    if archive is not last:
         yield failure(
-            subject,
-            f"is not the last: it keeps mail as it was before {cf.filters[-1].name}",
+            "archive filter",
+            f"is not the last: it keeps mail as it was before {last.name}",
             f"move FEATURE(`woomera_archive') below all other filters in sendmail.mc; {_BUILD}",
         )
-    if not archive.flag and archive is cf.filters[-1]:
-        yield passed(subject, "the last one, and without a flag")

@@ -43,7 +43,7 @@ def _running(cf: SendmailCf) -> Finding:
     except OSError:
         return warning(
             "sendmail.cf",
-            f"whether sendmail runs with {cf.path} cannot be seen: there is no {pid_file}",
+            f"whether sendmail runs with {cf.path} cannot be seen: no {pid_file} is in sight",
             "start sendmail, or name the file that it runs with by --sendmail-cf",
         )
     if started_at < cf.path.stat().st_mtime:

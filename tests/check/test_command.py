@@ -41,12 +41,15 @@ class Host:
         path = self.folder / "checked.yaml"
         path.write_text(yaml.safe_dump(merged(self.configuration, changes)), encoding="utf-8")
         path.chmod(0o600)
-        command = [sys.executable, "-m", "woomera_milter", "--config", path, "check", *arguments]
-        cf = ["--sendmail-cf", self.lab.sendmail.folder / "sendmail.cf"]
-        if "--sendmail-cf" in arguments:
-            cf = []
+        cf = self.lab.sendmail.folder / "sendmail.cf"
+        command = [sys.executable, "-m", "woomera_milter", "--config", path, "check", "--sendmail-cf", cf]
         done = subprocess.run(
-            [*command, *cf], env=environment(), cwd=CHECKOUT, capture_output=True, text=True, check=False
+            [*command, *arguments],
+            env=environment(),
+            cwd=CHECKOUT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)
 
@@ -159,6 +162,12 @@ def test_missing_sendmail_cf_is_one_line(host: Host, tmp_path: Path) -> None:
 
     assert (done.status, found["area"], found["subject"]) == (78, "sendmail", "sendmail.cf")
     assert "--sendmail-cf" in found["remedy"]
+
+
+def test_archive_is_looked_at_where_it_has_a_spool(host: Host, tmp_path: Path) -> None:
+    archive = {"spool": str(tmp_path), "min_free": 0, "socket": f"inet:{free_port()}@127.0.0.1"}
+
+    assert host.troubles(archive=archive) == (75, {"archive.socket": "failure"})
 
 
 def test_broken_configuration_is_all_that_is_looked_at(host: Host) -> None:
