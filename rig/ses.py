@@ -56,6 +56,8 @@ class Ses(BackgroundServer):
         self.limit_bytes = limit_bytes
         self.throttled = False
         """While true, every message is answered with SES's throttling reply, a 454."""
+        self.announces_size = False
+        """While true, EHLO names its limit, as SES did until about 2020."""
         self.unverified_senders: frozenset[str] = frozenset()
         """SES sends for none of these envelope senders."""
         self._transactions: list[Transaction] = []
@@ -106,6 +108,8 @@ class Ses(BackgroundServer):
                 envelope.clear()
             else:
                 reply = envelope.reply_to(verb, line)
+                if verb == "EHLO" and self.announces_size:
+                    reply = reply.replace("250 Ok", f"250-SIZE {self.limit_bytes}\r\n250 Ok")
             writer.write(reply.encode("ascii", "replace") + b"\r\n")
             await writer.drain()
 

@@ -1,9 +1,11 @@
-"""A stand-in for the API of Amazon SES, version 2: SendEmail with raw messages, and the errors it knows."""
+"""A stand-in for the API of Amazon SES, version 2: sends raw messages, tells of account and identities."""
 
 import asyncio
 import json
 from base64 import b64decode
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
 
 from rig.background import BackgroundServer
 
@@ -41,6 +43,16 @@ class SesApi(BackgroundServer):
         self.bad_recipients: frozenset[str] = frozenset()
         """One of them makes it refuse the whole call, as SES does."""
         self.sent: list[SentEmail] = []
+        self.account: dict[str, Any] = {
+            "SendingEnabled": True,
+            "ProductionAccessEnabled": True,
+            "SendQuota": {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 200.0},
+        }
+        """What GetAccount tells."""
+        self.verified: frozenset[str] = frozenset()
+        """The identities that GetEmailIdentity knows."""
+        self.denied: frozenset[str] = frozenset()
+        """The operations for which the caller has no right."""
 
     @property
     def endpoint_url(self) -> str:
@@ -52,13 +64,29 @@ class SesApi(BackgroundServer):
         while True:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
-            body = await reader.readexactly(int(fields["content-length"]))
-            assert head.startswith("POST /v2/email/outbound-emails ")
+            body = await reader.readexactly(int(fields.get("content-length", "0")))
+            method, path, _ = head.split(" ", 2)
+            if method == "GET":
+                writer.write(self._look(path.removeprefix("/v2/email/")))
+                continue
+            assert (method, path) == ("POST", "/v2/email/outbound-emails")
             answer = self._answer(json.loads(body))
             if isinstance(answer, LostReply):
                 return
-            writer.write(_response(answer))
+            writer.write(_refused(answer) if answer else _response("200 OK", {"MessageId": "rig"}))
             await writer.drain()
+
+    def _look(self, path: str) -> bytes:
+        """Answer GetAccount or GetEmailIdentity."""
+        kind, _, identity = path.partition("/")
+        operation = {"account": "GetAccount", "identities": "GetEmailIdentity"}[kind]
+        if operation in self.denied:
+            return _refused(ApiError("AccessDeniedException", "no", status=403))
+        if operation == "GetAccount":
+            return _response("200 OK", self.account)
+        if unquote(identity) not in self.verified:
+            return _refused(ApiError("NotFoundException", "no such identity", status=404))
+        return _response("200 OK", {"VerifiedForSendingStatus": True})
 
     def _answer(self, request: dict[str, object]) -> ApiError | LostReply | None:
         self.calls += 1
@@ -80,12 +108,14 @@ def _email(request: dict[str, object]) -> SentEmail:
             raise AssertionError(f"not a raw message for named recipients: {sorted(request)}")
 
 
-def _response(error: ApiError | None) -> bytes:
-    if error is None:
-        status, extra, body = "200 OK", "", b'{"MessageId": "rig"}'
-    else:
-        status, extra = f"{error.status} Refused", f"x-amzn-ErrorType: {error.code}\r\n"
-        body = json.dumps({"message": error.message}).encode()
+def _refused(error: ApiError) -> bytes:
+    return _response(
+        f"{error.status} Refused", {"message": error.message}, f"x-amzn-ErrorType: {error.code}\r\n"
+    )
+
+
+def _response(status: str, document: dict[str, Any], extra: str = "") -> bytes:
+    body = json.dumps(document).encode()
     head = (
         f"HTTP/1.1 {status}\r\n{extra}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )

@@ -1,28 +1,15 @@
 """The commands: builds collaborators from the config, and turns errors into exit statuses."""
 
-import json
 import os
 import sys
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from woomera_milter import (
-    archive_check,
-    check,
-    cli_archive,
-    cli_stored,
-    cli_sweep,
-    config,
-    extras,
-    log,
-    milter,
-)
+from woomera_milter import cli_archive, cli_check, cli_stored, cli_sweep, config, extras, log
 from woomera_milter.cli_base import exits, load
 from woomera_milter.destinations import Destinations
-from woomera_milter.errors import EX_CONFIG
 from woomera_milter.intercept import Interceptor
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
@@ -65,6 +52,8 @@ def main(context: click.Context, path: Path, log_level: str) -> None:
 @exits
 def milter_command(path: Path) -> None:
     """Serve sendmail's milter socket in the foreground, until SIGTERM."""
+    from woomera_milter import milter  # here, so that `woomera check` can say that libmilter is missing
+
     configuration = load(path)
     milter.serve(configuration, _interceptor(configuration))
     # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
@@ -97,25 +86,6 @@ def archive_command(
     sys.exit(cli_archive.run(load(path), mboxes, maildirs, dry_run=dry_run, as_json=as_json))
 
 
-@main.command("check")
-@click.option("--offline", is_flag=True, help="Look at the configuration alone.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.pass_obj
-@exits
-def check_command(path: Path, offline: bool, as_json: bool) -> None:
-    """Tell whether the configuration will work."""
-    findings = check.run_offline(path)
-    if not offline and not any(finding.status == "failure" for finding in findings):
-        findings += archive_check.run(config.load(path), datetime.now(UTC))
-    if as_json:
-        click.echo(json.dumps([asdict(finding) for finding in findings], indent=1, ensure_ascii=False))
-    else:
-        for finding in findings:
-            click.echo(finding.line())
-    if any(finding.status == "failure" for finding in findings):
-        sys.exit(EX_CONFIG)
-
-
 def _interceptor(configuration: config.Config) -> Interceptor:
     """Build what stores messages, and raise where this host's configuration cannot work."""
     settings = configuration.milter
@@ -132,6 +102,7 @@ def _interceptor(configuration: config.Config) -> Interceptor:
     )
 
 
+main.add_command(cli_check.check_command)
 main.add_command(cli_sweep.sweep_command)
 main.add_command(cli_stored.list_command)
 main.add_command(cli_stored.resend_command)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from woomera_milter import config, log, milter
+from woomera_milter import config, log
 from woomera_milter.archive import CONCURRENT, Result, Shipment, Shipper
 from woomera_milter.archive_import import Imported, MboxFile, maildir_messages, open_mbox
 from woomera_milter.archive_spool import ArchiveSpool, Copy
@@ -21,6 +21,8 @@ from woomera_milter.store import Store
 
 def serve(configuration: config.Config) -> None:
     """Serve the archive milter until SIGTERM; raise WoomeraError where it cannot keep copies."""
+    from woomera_milter import milter  # here, so that `woomera check` can say that libmilter is missing
+
     spool = _spool(configuration)
     spool.free_bytes()
     spool.remove_unfinished()

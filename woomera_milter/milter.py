@@ -244,6 +244,11 @@ def _address(path: str) -> str:
     )
 
 
+def libmilter_version() -> str:
+    """Return the version of the libmilter that is loaded, such as 1.0.1."""
+    return ".".join(map(str, milter.getversion()))
+
+
 def serve(configuration: config.Config, interceptor: Interceptor) -> None:
     """Serve the main milter's socket until SIGTERM, then finish what is in hand.
 

@@ -1,6 +1,7 @@
 """Mail submission by Amazon SES's API, version 2: SendEmail with a raw message."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,7 +31,19 @@ _REMEDIES = {
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",
     "ProfileNotFound": "correct storage.profile",
 }
+_NO_RIGHT = frozenset({"AccessDeniedException", "AccessDenied"})
 _DEFAULT_REMEDY = "see whether these credentials are right for SES in mail.region, and the clock of this host"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What SES lets the account do. In the sandbox it sends to verified addresses only."""
+
+    may_send: bool
+    in_sandbox: bool
+    sent_in_a_day: float
+    most_in_a_day: float
+    most_a_second: float
 
 
 class Ses:
@@ -86,6 +99,45 @@ class Ses:
             raise self._permanent(type(error).__name__) from error
         return dict.fromkeys(recipients, Answer(Verdict.ACCEPTED, ""))
 
+    def account(self) -> Account | None:
+        """Return what the account may do; None where these credentials may not ask (ses:GetAccount)."""
+        answer = self._look(self._client.get_account)
+        if answer is None:
+            return None
+        quota = answer["SendQuota"]
+        return Account(
+            answer["SendingEnabled"],
+            not answer["ProductionAccessEnabled"],
+            quota["SentLast24Hours"],
+            quota["Max24HourSend"],
+            quota["MaxSendRate"],
+        )
+
+    def is_verified(self, identity: str) -> bool | None:
+        """Tell whether SES sends for an identity; None where one may not ask (ses:GetEmailIdentity)."""
+        answer = self._look(lambda: self._client.get_email_identity(EmailIdentity=identity))
+        return None if answer is None else bool(answer.get("VerifiedForSendingStatus"))
+
+    def _look(self, operation: Callable[[], Any]) -> Any:
+        """Return the answer, empty where there is no such thing, None where the right is missing."""
+        try:
+            return operation()
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code in _NO_RIGHT:
+                return None
+            if code == "NotFoundException":
+                return {}
+            raise self._permanent(code, "asking") from error
+        except (NotConnectedError, HTTPClientError) as error:
+            raise TemporaryError(
+                f"connecting to {self.name} failed: {type(error).__name__}",
+                remedy="see whether the network, mail.region and mail.endpoint_url are right",
+                reason="mail",
+            ) from error
+        except BotoCoreError as error:
+            raise self._permanent(type(error).__name__, "asking") from error
+
     def close(self) -> None:
         """Close idle connections."""
         self._client.close()
@@ -101,10 +153,10 @@ class Ses:
         together = code == "BadRequestException" and recipient_count > 1
         return Answer.of(Verdict.REFUSED_TOGETHER if together else Verdict.REFUSED, text)
 
-    def _permanent(self, code: str) -> PermanentError:
+    def _permanent(self, code: str, attempted: str = "sending by") -> PermanentError:
         """Say what went wrong without AWS's own text, which may hold account numbers and addresses."""
         remedy = _REMEDIES.get(code, _DEFAULT_REMEDY)
-        return PermanentError(f"sending by {self.name} failed: {code}", remedy=remedy, reason="mail")
+        return PermanentError(f"{attempted} {self.name} failed: {code}", remedy=remedy, reason="mail")
 
 
 def _is_amazon(endpoint_url: str | None) -> bool:

@@ -3,7 +3,8 @@
 import smtplib
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, TemporaryError
@@ -11,6 +12,7 @@ from woomera_milter.text import decode
 from woomera_milter.transport import Answer, DeferredError, NoReplyError, Verdict
 
 CONNECT_TIMEOUT_S = 60
+GREET_TIMEOUT_S = 15
 REPLY_TIMEOUT_S = 600  # RFC 5321 section 4.5.3.2.6: whoever leaves sooner makes duplicates
 
 # RFC 5321 section 4.2.1: the first digit says it all. What is no reply at all is tried again.
@@ -127,6 +129,41 @@ class Smtp:
         if taken:
             answers |= dict.fromkeys(taken, _data(connection, message))
         return answers
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a server says of itself: its extensions by EHLO keyword in lower case, with their parameters.
+
+    They are those that it offers once the connection is encrypted, where it can be. `certificate_problem`
+    is empty unless its certificate cannot be trusted.
+    """
+
+    extensions: Mapping[str, str]
+    encrypted: bool
+    certificate_problem: str = ""
+
+
+def greet(host: str, port: int) -> Greeting:
+    """Say EHLO, STARTTLS where that is offered, and QUIT. Raise TemporaryError where that fails."""
+    try:
+        with smtplib.SMTP(host, port, timeout=GREET_TIMEOUT_S) as connection:
+            connection.ehlo_or_helo_if_needed()
+            extensions = dict(connection.esmtp_features)
+            if "starttls" not in extensions:
+                return Greeting(extensions, encrypted=False)
+            try:
+                connection.starttls(context=ssl.create_default_context())
+            except ssl.SSLCertVerificationError as error:
+                return Greeting(extensions, encrypted=False, certificate_problem=error.verify_message)
+            connection.ehlo()
+            return Greeting(dict(connection.esmtp_features), encrypted=True)
+    except OSError as error:  # smtplib's own are OSErrors too
+        raise TemporaryError(
+            f"{host}:{port} does not answer as a mail server: {error.strerror or type(error).__name__}",
+            remedy="see whether it runs, and whether a firewall or security group lets this host reach it",
+            reason="mail",
+        ) from error
 
 
 def _data(connection: smtplib.SMTP, message: bytes) -> Answer:

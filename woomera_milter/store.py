@@ -263,7 +263,7 @@ class Store:
             try:
                 return self._put(request, Deadline(READ_TIMEOUT_S))["ETag"]
             except WoomeraError as error:
-                code = _code(error.__cause__)
+                code = error_code(error.__cause__)
                 if code in {"PreconditionFailed", "NoSuchKey"}:
                     break
                 if code != "ConditionalRequestConflict":
@@ -282,9 +282,9 @@ class Store:
             )
             octets = answer["Body"].read()
         except (ClientError, BotoCoreError) as error:
-            if _code(error) in _MISSING:
+            if error_code(error) in _MISSING:
                 return None
-            raise _explain(error, attempted) from error
+            raise explain(error, attempted) from error
         try:
             value = json.loads(octets) if octets.strip() else None
         except ValueError as error:
@@ -305,7 +305,7 @@ class Store:
                     deadline.check(attempted)
                     yield chunk
         except (ClientError, BotoCoreError) as error:
-            raise _explain(error, attempted) from error
+            raise explain(error, attempted) from error
 
     def ends_at(self, key: str) -> datetime:
         """Return when the lifecycle may delete a stored object; raise PermanentError where it has gone."""
@@ -314,7 +314,7 @@ class Store:
                 lambda client: client.head_object(Bucket=self._storage.bucket, Key=self._storage.prefix + key)
             )
         except (ClientError, BotoCoreError) as error:
-            raise _explain(error, f"looking at {self.name_of(key)}") from error
+            raise explain(error, f"looking at {self.name_of(key)}") from error
         ends_at = answer["LastModified"] + self._storage.retention
         return self._ends_at(answer.get("Expiration", ""), ends_at)
 
@@ -330,7 +330,7 @@ class Store:
             try:
                 answer = self._with_fresh_credentials(lambda client: client.list_objects_v2(**request))
             except (ClientError, BotoCoreError) as error:
-                raise _explain(error, f"listing {self.name_of(prefix)}") from error
+                raise explain(error, f"listing {self.name_of(prefix)}") from error
             objects = [
                 Listed(it["Key"][skip:], it["Size"], it["LastModified"], it.get("StorageClass", "STANDARD"))
                 for it in answer.get("Contents", [])
@@ -367,7 +367,7 @@ class Store:
             return self._with_fresh_credentials(put)
         except (ClientError, BotoCoreError) as error:
             deadline.check(attempted)
-            raise _explain(error, attempted) from error
+            raise explain(error, attempted) from error
 
     def _with_fresh_credentials(self, operation: Callable[["S3Client"], Answer]) -> Answer:
         """Run the operation; where credentials are refused, once more with a session built anew."""
@@ -375,39 +375,15 @@ class Store:
         try:
             return operation(client)
         except (ClientError, BotoCoreError) as error:
-            if _code(error) not in _CREDENTIAL_ERRORS:
+            if error_code(error) not in _CREDENTIAL_ERRORS:
                 raise
         return operation(self._connected(instead_of=client))
 
     def _connected(self, instead_of: "S3Client | None") -> "S3Client":
         with self._lock:
             if self._client is None or self._client is instead_of:
-                self._client = self._connect()
+                self._client = connect(self._storage, self._max_connections)
             return self._client
-
-    def _connect(self) -> "S3Client":
-        storage = self._storage
-        session = aws.session(storage.profile, storage.access_key_id, storage.secret_access_key)
-        return session.client(
-            "s3",
-            region_name=storage.region,
-            endpoint_url=storage.endpoint_url,
-            config=ClientConfig(
-                signature_version="s3v4",
-                connect_timeout=CONNECT_TIMEOUT_S,
-                read_timeout=READ_TIMEOUT_S,
-                retries={"total_max_attempts": 3, "mode": "standard"},
-                max_pool_connections=self._max_connections,
-                tcp_keepalive=True,
-                request_checksum_calculation="when_required",
-                s3={
-                    "addressing_style": storage.addressing,
-                    # Content-MD5 is among the signed headers, so it vouches for the body; hashing
-                    # that once more for the signature, as botocore does over plain HTTP, adds nothing.
-                    "payload_signing_enabled": False,
-                },
-            ),
-        )
 
     def _ends_at(self, expiration: str, ends_at: datetime) -> datetime:
         """Return when a lifecycle rule may delete the object, as `x-amz-expiration` and `retention` say."""
@@ -421,15 +397,41 @@ def _url(bucket: str, key: str) -> str:
     return _ATTACHMENT_NAME.sub(r"\1...", f"s3://{bucket}/{key}")
 
 
-def _code(error: BaseException | None) -> str:
+def connect(storage: config.Storage, max_connections: int) -> "S3Client":
+    """Return a new client, with credentials read anew; raise BotoCoreError where it cannot be had."""
+    session = aws.session(storage.profile, storage.access_key_id, storage.secret_access_key)
+    return session.client(
+        "s3",
+        region_name=storage.region,
+        endpoint_url=storage.endpoint_url,
+        config=ClientConfig(
+            signature_version="s3v4",
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"total_max_attempts": 3, "mode": "standard"},
+            max_pool_connections=max_connections,
+            tcp_keepalive=True,
+            request_checksum_calculation="when_required",
+            s3={
+                "addressing_style": storage.addressing,
+                # Content-MD5 is among the signed headers, so it vouches for the body; hashing
+                # that once more for the signature, as botocore does over plain HTTP, adds nothing.
+                "payload_signing_enabled": False,
+            },
+        ),
+    )
+
+
+def error_code(error: BaseException | None) -> str:
+    """Return S3's own code of an error, or the name of botocore's exception."""
     if isinstance(error, ClientError):
         return error.response.get("Error", {}).get("Code", "")
     return type(error).__name__
 
 
-def _explain(error: ClientError | BotoCoreError, attempted: str) -> WoomeraError:
+def explain(error: ClientError | BotoCoreError, attempted: str) -> WoomeraError:
     """Say what went wrong without botocore's own text, which may hold URLs and keys."""
-    code = _code(error)
+    code = error_code(error)
     answer = error.response if isinstance(error, ClientError) else {}
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     permanent = 300 <= status < 500 and code not in {"BadDigest", "RequestTimeout", "SlowDown"}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from woomera_milter import check
-from woomera_milter.check import Finding
+from woomera_milter.finding import Finding
 
 SAMPLE = Path(__file__).parents[2] / "config.yaml"
 
@@ -45,21 +45,3 @@ def test_a_valid_config_that_others_can_read_passes_with_a_warning(path: Path) -
     path.write_text("storage: {bucket: large-mail}\nmail: {username: a, password: b}\n", encoding="utf-8")
     path.chmod(0o644)
     assert [finding.status for finding in check.run_offline(path)] == ["pass", "warning"]
-
-
-@pytest.mark.parametrize(
-    ("finding", "line"),
-    [
-        (
-            Finding("pass", "config.yaml", "the configuration is valid", ""),
-            "pass     config.yaml: the configuration is valid",
-        ),
-        (
-            Finding("failure", "config.yaml", "limit: ten is not a size", "write 10MB"),
-            "failure  config.yaml: limit: ten is not a size; write 10MB",
-        ),
-    ],
-    ids=["without a remedy", "with a remedy"],
-)
-def test_a_finding_is_one_line(finding: Finding, line: str) -> None:
-    assert finding.line() == line

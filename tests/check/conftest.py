@@ -1,0 +1,92 @@
+"""Configurations of sendmail and of Woomera, sound ones, in which a test breaks one thing."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rig import sendmail_cf as rig_cf
+from rig.lab import BUCKET
+from rig.s3 import S3Server
+from woomera_milter import sendmail_cf
+from woomera_milter.config import Config
+from woomera_milter.finding import Finding
+from woomera_milter.sendmail_cf import SendmailCf
+
+SMTP_PORT = 2525
+MILTER, ARCHIVE = "unix:/run/woomera/milter.sock", "unix:/run/woomera/archive.sock"
+
+MakeCf = Callable[..., SendmailCf]
+"""make_cf(**changes to rig.sendmail_cf.Settings): what m4 makes of our sendmail.mc, with a submit.cf."""
+
+
+@pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """sendmail's m4 files with ours among them."""
+    folder = tmp_path_factory.mktemp("sendmail") / "cf"
+    rig_cf.install_features(folder)
+    return folder
+
+
+@pytest.fixture
+def make_cf(tree: Path, tmp_path: Path) -> MakeCf:
+    def make(**changes: Any) -> SendmailCf:
+        settings = rig_cf.Settings(**{"relay_port": 587, "milter_socket": MILTER} | changes)
+        path = tmp_path / "sendmail.cf"
+        path.write_text(rig_cf.build(rig_cf.server_mc(settings, tmp_path, SMTP_PORT, 0), tree))
+        submission = rig_cf.build(rig_cf.submission_mc(tmp_path, SMTP_PORT, 0), tree)
+        path.with_name("submit.cf").write_text(submission)
+        (tmp_path / "sendmail.pid").touch()
+        return sendmail_cf.load(path)
+
+    return make
+
+
+def configured(**sections: Any) -> Config:
+    """A configuration that is the default but for these sections."""
+    storage = {"bucket": "large-mail", "region": "us-east-1"} | sections.pop("storage", {})
+    return Config.model_validate({"storage": storage, **sections})
+
+
+def troubles(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that did not pass."""
+    return [it for it in findings if it.status != "pass"]
+
+
+def the_trouble(findings: Iterable[Finding]) -> Finding:
+    """The only one that did not pass; it has a remedy."""
+    [found] = troubles(findings)
+    assert found.remedy
+    return found
+
+
+# A bucket as it should be.
+
+ALL_BLOCKED = dict.fromkeys(
+    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+)
+
+
+def rule(prefix: str, days: int, **more: Any) -> dict[str, Any]:
+    """A lifecycle rule that deletes what lies below `prefix`."""
+    selection = {"ID": f"{prefix}{days}", "Status": "Enabled", "Filter": {"Prefix": prefix}}
+    return selection | {"Expiration": {"Days": days}} | more
+
+
+MESSAGES_RULE = rule("messages/", 30)
+UPLOADS_RULE = {
+    "ID": "uploads",
+    "Status": "Enabled",
+    "Filter": {"Prefix": ""},
+    "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7},
+}
+
+
+def make_sound(server: S3Server, *rules: dict[str, Any], block: dict[str, bool] | None = None) -> None:
+    """Give BUCKET the settings that it should have; else these rules, and these gaps in what is blocked."""
+    client: Any = server.client()
+    lifecycle = {"Rules": list(rules or (MESSAGES_RULE, UPLOADS_RULE))}
+    client.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=lifecycle)
+    client.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=ALL_BLOCKED | (block or {}))
+    client.close()

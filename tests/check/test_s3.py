@@ -1,0 +1,436 @@
+"""`woomera check` sees what the S3 server really does, and which rights are missing."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+import pytest
+
+from rig.faults import Answer, FaultProxy, Refuse
+from rig.lab import BUCKET
+from rig.s3 import Juicefs, Ministack, Moto, S3Server
+from woomera_milter import check_links, check_s3
+from woomera_milter.bucket import Bucket
+from woomera_milter.config import Config
+from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.finding import Finding
+
+from .conftest import MESSAGES_RULE, UPLOADS_RULE, configured, make_sound, rule, the_trouble, troubles
+
+HOST = "host-1"
+KEY = check_s3.probe_key(HOST)
+
+
+def _server(kind: type[S3Server], folder: Path) -> Iterator[S3Server]:
+    with kind(folder) as server:
+        server.make_bucket(BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def juicefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Strict about signatures; ignores conditions, knows no settings of buckets."""
+    yield from _server(Juicefs, tmp_path_factory.mktemp("juicefs"))
+
+
+@pytest.fixture(scope="module")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Honours conditions and digests, has settings; everybody may read."""
+    yield from _server(Ministack, tmp_path_factory.mktemp("ministack"))
+
+
+@pytest.fixture(scope="module")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Verifies neither digests nor signatures."""
+    yield from _server(Moto, tmp_path_factory.mktemp("moto"))
+
+
+@pytest.fixture
+def proxy(ministack: S3Server) -> Iterator[FaultProxy]:
+    """Before ministack, whose bucket is a sound one."""
+    make_sound(ministack)
+    with FaultProxy(ministack.port) as proxy:
+        yield proxy
+
+
+def configuration_of(server: S3Server, url: str | None = None, **storage: Any) -> Config:
+    section = {
+        "bucket": BUCKET,
+        "endpoint_url": url or server.endpoint_url,
+        "addressing": "path",
+        "access_key_id": server.access_key,
+        "secret_access_key": server.secret_key,
+    }
+    return configured(storage=section | storage, links={"endpoint_url": url or server.endpoint_url})
+
+
+def look(configuration: Config, now: datetime | None = None) -> list[Finding]:
+    bucket = Bucket(configuration.storage)
+    try:
+        return list(check_s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
+    finally:
+        bucket.close()
+
+
+def look_at_links(configuration: Config) -> list[Finding]:
+    bucket = Bucket(configuration.storage)
+    try:
+        return list(check_links.look(bucket, configuration, HOST, datetime.now(UTC)))
+    finally:
+        bucket.close()
+
+
+def keys_in(server: S3Server) -> list[str]:
+    client = server.client()
+    found = [it["Key"] for it in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    client.close()
+    return found
+
+
+# The bucket.
+
+
+def test_sound_bucket_passes_and_nothing_is_left_in_it(ministack: S3Server) -> None:
+    make_sound(ministack)
+
+    assert troubles(look(configuration_of(ministack))) == []
+    assert keys_in(ministack) == []
+
+
+def test_server_without_conditions_and_settings_gets_warnings(juicefs: S3Server) -> None:
+    found = troubles(look(configuration_of(juicefs, encryption="none")))
+
+    assert {it.subject: it.status for it in found} == {
+        "encryption": "warning",
+        "conditional writes": "warning",
+        "public access": "warning",
+        "lifecycle": "warning",
+    }
+
+
+def test_server_that_takes_damaged_objects_is_a_failure(moto: S3Server) -> None:
+    make_sound(moto)
+    found = the_trouble(look(configuration_of(moto)))
+
+    assert (found.status, found.subject) == ("failure", "digest")
+
+
+def test_missing_bucket_is_one_failure(ministack: S3Server) -> None:
+    found = the_trouble(look(configuration_of(ministack, bucket="no-such-bucket")))
+
+    assert (found.status, found.subject) == ("failure", "bucket")
+
+
+def test_bucket_of_another_region_is_a_failure(ministack: S3Server) -> None:
+    make_sound(ministack)
+    found = the_trouble(look(configuration_of(ministack, region="eu-west-1")))
+
+    assert (found.status, found.subject) == ("failure", "region")
+    assert found.remedy == "set storage.region: us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("off", "status"),
+    [
+        (timedelta(minutes=-5), "warning"),
+        (timedelta(minutes=5), "warning"),
+        (timedelta(minutes=20), "failure"),
+    ],
+)
+def test_clock_that_is_off_is_told(ministack: S3Server, off: timedelta, status: str) -> None:
+    make_sound(ministack)
+    found = the_trouble(look(configuration_of(ministack), datetime.now(UTC) + off))
+
+    assert (found.status, found.subject) == (status, "clock")
+
+
+def test_server_that_is_down_is_an_error_that_may_pass(ministack: S3Server, proxy: FaultProxy) -> None:
+    proxy.set(Refuse())
+
+    with pytest.raises(TemporaryError, match="EndpointConnectionError"):
+        look(configuration_of(ministack, proxy.endpoint_url))
+
+
+# Rights.
+
+
+@pytest.mark.parametrize(
+    ("request_line", "subject", "right"),
+    [
+        (f"GET /{BUCKET}?lifecycle", "lifecycle", "s3:GetLifecycleConfiguration"),
+        (f"GET /{BUCKET}?publicAccessBlock", "public access", "s3:GetBucketPublicAccessBlock"),
+        (f"GET /{BUCKET}/{KEY}", "read", "s3:GetObject"),
+        (f"GET /{BUCKET}?list-type=2", "list", "s3:ListBucket"),
+    ],
+)
+def test_missing_right_is_a_warning_that_names_it(
+    ministack: S3Server, proxy: FaultProxy, request_line: str, subject: str, right: str
+) -> None:
+    proxy.set(Answer(403, "AccessDenied"), applies_to=request_line)
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("warning", subject)
+    assert right in found.detail
+    assert right in found.remedy
+
+
+def test_credentials_that_may_not_store_are_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
+    proxy.set(Answer(403, "AccessDenied"), applies_to="PUT ")
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("failure", "store")
+    assert "s3:PutObject" in found.remedy
+
+
+def test_credentials_that_may_not_delete_are_enough(ministack: S3Server, proxy: FaultProxy) -> None:
+    proxy.set(Answer(403, "AccessDenied"), applies_to="DELETE ")
+
+    assert troubles(look(configuration_of(ministack, proxy.endpoint_url))) == []
+    assert keys_in(ministack) == [KEY]
+
+
+def test_credentials_that_may_not_look_at_the_bucket_still_learn_the_rest(
+    ministack: S3Server, proxy: FaultProxy
+) -> None:
+    proxy.set(Answer(403, "AccessDenied"), applies_to="HEAD ")
+
+    assert troubles(look(configuration_of(ministack, proxy.endpoint_url))) == []
+
+
+@pytest.fixture
+def enforcing_moto(tmp_path: Path) -> Iterator[S3Server]:
+    """A server of its own, since it minds IAM's policies from `grant` on."""
+    with Moto(tmp_path) as server:
+        server.make_bucket(BUCKET)
+        make_sound(server)
+        yield server
+
+
+def grant(server: S3Server, *rights: str) -> dict[str, str]:
+    """Return the keys, as storage has them, of a user with these rights on the bucket and nothing else."""
+    iam: Any = boto3.client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=server.endpoint_url,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+    )
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    resources = [bucket, f"{bucket}/messages/*"]
+    statement = {"Effect": "Allow", "Action": list(rights), "Resource": resources}
+    iam.create_user(UserName="host")
+    iam.put_user_policy(
+        UserName="host",
+        PolicyName="rights",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    )
+    keys = iam.create_access_key(UserName="host")["AccessKey"]
+    iam.close()
+    plain = {"Content-Type": "text/plain"}  # moto does not find what comes as a form
+    urlopen(
+        Request(f"{server.endpoint_url}/moto-api/reset-auth", data=b"0", headers=plain), timeout=10
+    ).close()
+    return {"access_key_id": keys["AccessKeyId"], "secret_access_key": keys["SecretAccessKey"]}
+
+
+def test_least_rights_store_and_all_others_are_named(enforcing_moto: S3Server) -> None:
+    keys = grant(enforcing_moto, "s3:PutObject")
+    found = {it.subject: it for it in look(configuration_of(enforcing_moto, **keys))}
+
+    assert found["store"].status == "pass"
+    missing = {
+        subject: re.search(r"s3:\w+", it.remedy) for subject, it in found.items() if it.status == "warning"
+    }
+    assert {subject: right and right[0] for subject, right in missing.items()} == {
+        "read": "s3:GetObject",
+        "list": "s3:ListBucket",
+        "public access": "s3:GetBucketPublicAccessBlock",
+        "lifecycle": "s3:GetLifecycleConfiguration",
+    }
+
+
+def test_rights_that_are_named_are_enough_to_see_everything(enforcing_moto: S3Server) -> None:
+    keys = grant(
+        enforcing_moto,
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetLifecycleConfiguration",
+    )
+
+    # moto verifies no digest, whatever the rights.
+    assert the_trouble(look(configuration_of(enforcing_moto, **keys))).subject == "digest"
+
+
+# Public access and lifecycle.
+
+
+def test_block_with_a_gap_is_a_warning(ministack: S3Server) -> None:
+    make_sound(ministack, block={"BlockPublicPolicy": False})
+    found = the_trouble(look(configuration_of(ministack)))
+
+    assert (found.status, found.subject) == ("warning", "public access")
+    assert "leaves BlockPublicPolicy off" in found.detail
+
+
+def test_bucket_without_a_block_is_a_warning(ministack: S3Server) -> None:
+    make_sound(ministack)
+    client = ministack.client()
+    client.delete_public_access_block(Bucket=BUCKET)
+    client.close()
+
+    assert the_trouble(look(configuration_of(ministack))).subject == "public access"
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        pytest.param([rule("", 30)], id="whole bucket"),
+        pytest.param([rule("messages/", 30), rule("archive/", 90)], id="archive longer"),
+        pytest.param([rule("messages/", 30), rule("messages/", 10, Status="Disabled")], id="disabled"),
+        pytest.param(
+            [rule("messages/", 30), rule("", 1, Filter={"Tag": {"Key": "a", "Value": "b"}})], id="of a tag"
+        ),
+        pytest.param(
+            [rule("messages/", 30), rule("archive/", 10), rule("processed/", 20)], id="records stay longer"
+        ),
+    ],
+)
+def test_lifecycle_that_keeps_messages_as_long_as_it_should_passes(rules: list[dict[str, Any]]) -> None:
+    assert troubles(check_s3.lifecycle([*rules, UPLOADS_RULE], configured())) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "status", "words"),
+    [
+        pytest.param([rule("archive/", 30)], "warning", "no rule deletes messages", id="none"),
+        pytest.param(
+            [rule("messages/", 10)], "warning", "after 10d, and storage.retention says 30d", id="sooner"
+        ),
+        pytest.param(
+            [rule("messages/", 60)], "warning", "after 60d, and storage.retention says 30d", id="later"
+        ),
+        pytest.param(
+            [rule("messages/", 30), rule("archive/", 30), rule("processed/", 20)],
+            "failure",
+            "sweeps would notify people again",
+            id="records go",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_lifecycle_is_one_line(
+    rules: list[dict[str, Any]], status: str, words: str
+) -> None:
+    found = the_trouble(check_s3.lifecycle([*rules, UPLOADS_RULE], configured()))
+
+    assert (found.status, found.subject) == (status, "lifecycle")
+    assert words in found.detail
+
+
+def test_incomplete_uploads_that_stay_are_a_warning(ministack: S3Server) -> None:
+    make_sound(ministack, MESSAGES_RULE)
+
+    assert the_trouble(look(configuration_of(ministack))).subject == "incomplete uploads"
+
+
+def test_prefix_of_ours_counts(ministack: S3Server) -> None:
+    make_sound(ministack, rule("woomera/messages/", 30), UPLOADS_RULE)
+
+    assert troubles(look(configuration_of(ministack, prefix="woomera/"))) == []
+
+
+# Links.
+
+
+def test_links_that_open_and_no_others_pass(juicefs: S3Server) -> None:
+    assert troubles(look_at_links(configuration_of(juicefs, encryption="none"))) == []
+    assert keys_in(juicefs) == []
+
+
+def test_bucket_that_everybody_can_read_is_a_failure(ministack: S3Server) -> None:
+    found = the_trouble(look_at_links(configuration_of(ministack)))
+
+    assert (found.status, found.subject) == ("failure", "no signature")
+
+
+def test_server_that_takes_wrong_signatures_is_a_failure(moto: S3Server) -> None:
+    found = the_trouble(look_at_links(configuration_of(moto)))
+
+    assert (found.status, found.subject) == ("failure", "wrong signature")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "remedy"),
+    [
+        (Answer(403, "AccessDenied"), "403 AccessDenied", "s3:GetObject"),
+        (Answer(301, "PermanentRedirect"), "301 PermanentRedirect", "storage.region"),
+    ],
+    ids=["signer without the right", "redirect"],
+)
+def test_link_that_does_not_open_is_a_failure(
+    ministack: S3Server, proxy: FaultProxy, answer: Answer, said: str, remedy: str
+) -> None:
+    proxy.set(answer, applies_to="X-Amz-Signature")
+    # This server lets everybody in without a link, which is a trouble of its own.
+    found = {it.subject: it for it in look_at_links(configuration_of(ministack, proxy.endpoint_url))}["link"]
+
+    assert found.status == "failure"
+    assert said in found.detail
+    assert remedy in found.remedy
+
+
+def test_server_that_fails_proves_nothing_about_wrong_links(juicefs: S3Server) -> None:
+    with FaultProxy(juicefs.port) as proxy:
+        proxy.set(Answer(503, "SlowDown"), applies_to="GET ")
+        configuration = configuration_of(juicefs, encryption="none")
+        links = configuration.links.model_copy(update={"endpoint_url": proxy.endpoint_url})
+        found = troubles(look_at_links(configuration.model_copy(update={"links": links})))
+
+    assert [it.subject for it in found] == ["link", "wrong signature", "no signature"]
+    assert all(it.status == "failure" and it.temporary for it in found)
+
+
+def test_host_of_links_that_nobody_reaches_is_an_error_without_the_link(juicefs: S3Server) -> None:
+    configuration = configuration_of(juicefs, encryption="none")
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    links = configuration.links.model_copy(update={"endpoint_url": url})
+
+    with pytest.raises(TemporaryError, match=r"^opening a link at 127.0.0.1 failed: URLError;"):
+        look_at_links(configuration.model_copy(update={"links": links}))
+
+
+def test_links_that_end_before_they_should_are_a_warning(juicefs: S3Server) -> None:
+    configuration = configuration_of(juicefs, encryption="none", retention="2d")
+    found = the_trouble(look_at_links(configuration))
+
+    assert (found.status, found.subject) == ("warning", "life of links")
+    assert "48 hours, while links.expires says 7d" in found.detail
+
+
+def test_credentials_that_end_too_soon_are_an_error(
+    juicefs: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_at = datetime.now(UTC) + timedelta(hours=3)
+    role = {
+        "Version": 1,
+        "AccessKeyId": juicefs.access_key,
+        "SecretAccessKey": juicefs.secret_key,
+        "SessionToken": "a-role's",
+        "Expiration": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    (tmp_path / "role.json").write_text(json.dumps(role))
+    (tmp_path / "aws").write_text(f"[profile role]\ncredential_process = cat {tmp_path}/role.json\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
+    configuration = configuration_of(juicefs, encryption="none")
+    links = configuration.links.model_copy(update={"profile": "role"})
+
+    with pytest.raises(PermanentError, match=r"sooner than links.minimum allows.*IAM user's keys"):
+        look_at_links(configuration.model_copy(update={"links": links}))

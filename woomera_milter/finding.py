@@ -1,0 +1,58 @@
+"""What `woomera check` says: one finding for each thing that was looked at, in words for a postmaster."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from traceback import extract_tb
+from typing import Literal
+
+from woomera_milter.errors import TemporaryError, WoomeraError
+
+Status = Literal["pass", "warning", "failure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `remedy` is empty where nothing needs doing.
+
+    A failure is `temporary` where the outside world failed in a way that may pass.
+    """
+
+    status: Status
+    subject: str
+    detail: str
+    remedy: str = ""
+    temporary: bool = False
+
+
+def passed(subject: str, detail: str) -> Finding:
+    """All is well with it."""
+    return Finding("pass", subject, detail)
+
+
+def warning(subject: str, detail: str, remedy: str) -> Finding:
+    """It works and is probably not meant, or nobody can tell."""
+    return Finding("warning", subject, detail, remedy)
+
+
+def failure(subject: str, detail: str, remedy: str, *, temporary: bool = False) -> Finding:
+    """It does not work."""
+    return Finding("failure", subject, detail, remedy, temporary)
+
+
+def failed(subject: str, error: WoomeraError) -> Finding:
+    """It raised an error of ours."""
+    return failure(subject, error.problem, error.remedy, temporary=isinstance(error, TemporaryError))
+
+
+def carefully(subject: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+    """Yield what `look` finds; whatever it raises is a failure, and other things are still looked at."""
+    try:
+        yield from look()
+    except WoomeraError as error:
+        yield failed(subject, error)
+    except Exception as error:
+        # Its text could quote a link or a key, so its type and places have to do.
+        places = ">".join(f"{Path(it.filename).name}:{it.lineno}" for it in extract_tb(error.__traceback__))
+        detail = f"could not be looked at: {type(error).__name__} at {places}"
+        yield failure(subject, detail, "a mistake of Woomera's: report it with this line")
