@@ -87,7 +87,7 @@ def check_stored(
 def check_nothing_else_stored(bucket: Bucket, messages: Sequence[StoredMessage]) -> None:
     """Hold the bucket to nothing but these messages; not for runs in which attempts failed."""
     expected = [it.folder + name for it in messages for name in ("envelope.json", "message.eml")]
-    keys = bucket.list_keys()
+    keys = bucket.list_keys("messages/")
     require(keys == sorted(expected), f"the bucket holds {keys}, expected {sorted(expected)}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,12 +12,14 @@ import click
 
 from woomera_milter import archive_check, check, cli_archive, cli_stored, cli_sweep, config, log, milter
 from woomera_milter.cli_base import exits, load
+from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
 from woomera_milter.errors import EX_CONFIG
 from woomera_milter.intercept import Interceptor
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
 from woomera_milter.offload import Offload
+from woomera_milter.snapshots import SnapshotWriter
 from woomera_milter.spool import SpooledMessage
 from woomera_milter.store import Store
 
@@ -56,7 +59,14 @@ def main(context: click.Context, path: Path, log_level: str) -> None:
 def milter_command(path: Path) -> None:
     """Serve sendmail's milter socket in the foreground, until SIGTERM."""
     configuration = load(path)
-    milter.serve(configuration, _interceptor(configuration))
+    counters = Counters()
+    snapshots = SnapshotWriter(
+        Store(configuration.storage, max_connections=1),
+        counters,
+        socket.gethostname(),
+        configuration.milter.stats_every,
+    )
+    milter.serve(configuration, _interceptor(configuration), counters, snapshots)
     # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
     sys.stderr.flush()
     os._exit(0)

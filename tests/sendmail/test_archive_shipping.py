@@ -35,7 +35,8 @@ class Objects:
 
     def all(self) -> dict[str, bytes]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        listed = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        keys = [key for key in listed if not key.startswith("stats/")]
         return {key: self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
     def messages(self) -> list[bytes]:
