@@ -1,15 +1,13 @@
 """What `woomera check` says of the archive on this host: mail passes without it, so nobody else would."""
 
 import socket
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from woomera_milter import config
 from woomera_milter.archive_spool import ArchiveSpool
+from woomera_milter.attention import LONGEST_WAIT
 from woomera_milter.check import Finding
 from woomera_milter.errors import WoomeraError
-
-LONGEST_WAIT = timedelta(days=1)
-"""Of a copy, before somebody should ask whether `woomera archive` runs at all."""
 
 _TIMEOUT_S = 5.0
 

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import click
 
-from woomera_milter import archive_check, check, cli_archive, cli_stored, cli_sweep, config, log, milter
+from woomera_milter import (
+    archive_check,
+    check,
+    cli_archive,
+    cli_report,
+    cli_stored,
+    cli_sweep,
+    config,
+    log,
+    milter,
+)
 from woomera_milter.cli_base import exits, load
 from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
@@ -133,5 +143,6 @@ def _interceptor(configuration: config.Config) -> Interceptor:
 
 
 main.add_command(cli_sweep.sweep_command)
+main.add_command(cli_report.report_command)
 main.add_command(cli_stored.list_command)
 main.add_command(cli_stored.resend_command)

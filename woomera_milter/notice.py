@@ -17,7 +17,7 @@ import jinja2
 from woomera_milter import config
 from woomera_milter.errors import ConfigError, PermanentError
 from woomera_milter.mime import Protection
-from woomera_milter.text import cut, line_for_people, lines_for_people
+from woomera_milter.text import cut, lines_for_people, short_line_for_people, size_for_people
 
 MAX_MESSAGE_BYTES = 100 * 1024 - 1  # of the whole notice: SES-safe is under 100 KB
 MAX_HEADER_BYTES = 64 * 1024  # of the original's header fields that stay
@@ -159,18 +159,18 @@ class Composer:
         text, text_is_cut = cut(facts.text, text_bytes)
         return {
             "id": facts.id,
-            "sender": _one_line(facts.header_from) or "an unnamed sender",
-            "subject": _one_line(facts.subject),
-            "sent": _one_line(facts.date),
-            "size": _size(facts.size_bytes),
-            "limit": _size(facts.limit_bytes),
+            "sender": short_line_for_people(facts.header_from, _MAX_LINE_CHARS) or "an unnamed sender",
+            "subject": short_line_for_people(facts.subject, _MAX_LINE_CHARS),
+            "sent": short_line_for_people(facts.date, _MAX_LINE_CHARS),
+            "size": size_for_people(facts.size_bytes),
+            "limit": size_for_people(facts.limit_bytes),
             "links": links,
             "expires": _moment(expires_at),
             "attachments": [
                 {
-                    "name": _one_line(attachment.name),
+                    "name": short_line_for_people(attachment.name, _MAX_LINE_CHARS),
                     "kind": _kind(attachment.content_type),
-                    "size": _size(attachment.size_bytes),
+                    "size": size_for_people(attachment.size_bytes),
                     "link": attachment.link,
                 }
                 for attachment in facts.attachments[:attachment_count]
@@ -238,22 +238,6 @@ def _part(subtype: str, text: str) -> bytes:
     return fields.encode() + b"\r\n" + encoded
 
 
-def _one_line(text: str, max_chars: int = _MAX_LINE_CHARS) -> str:
-    """What a sender wrote, on one line, not too long, and without what mail clients make links of."""
-    line = " ".join(line_for_people(text).split()).replace("://", ":// ")
-    return line if len(line) <= max_chars else f"{line[:max_chars]}…"
-
-
-def _size(size_bytes: int) -> str:
-    """In KB, MB or GB of 1024, as SES counts."""
-    if size_bytes < 1024:
-        return f"{size_bytes} bytes"
-    for unit, unit_bytes in (("KB", 1024), ("MB", 1024**2)):
-        if round(size_bytes / unit_bytes, 1) < 1024:
-            return f"{size_bytes / unit_bytes:.1f} {unit}"
-    return f"{size_bytes / 1024**3:.1f} GB"
-
-
 def _moment(moment: datetime) -> str:
     utc = moment.astimezone(UTC)
     return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
@@ -261,4 +245,4 @@ def _moment(moment: datetime) -> str:
 
 def _kind(content_type: str) -> str:
     family = content_type.partition("/")[0]
-    return _KINDS.get(content_type) or _KIND_FAMILIES.get(family) or _one_line(content_type, 60)
+    return _KINDS.get(content_type) or _KIND_FAMILIES.get(family) or short_line_for_people(content_type, 60)

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from woomera_milter import log
-from woomera_milter.counters import Counters, Tally
+from woomera_milter.counters import Amount, Counters, Tally
 from woomera_milter.errors import WoomeraError
 from woomera_milter.spool import Deadline
 from woomera_milter.store import Store
@@ -31,6 +31,21 @@ def milter_key(day: date, host: str, started_at: datetime) -> str:
 def archive_key(day: date, host: str) -> str:
     """Return the key, below storage.prefix, of what `woomera archive` did on a host that day."""
     return f"{FOLDER}{day.isoformat()}/{_name(host)}-archive.json"
+
+
+def archive_document(
+    day: date, host: str, now: datetime, archived: Amount, backlog: Amount, oldest_at: datetime | None
+) -> dict[str, Any]:
+    """Return what stands under `archive_key`: `archived` that day; `backlog`, and its oldest, as of now."""
+    oldest = f"{oldest_at:%Y-%m-%dT%H:%M:%SZ}" if oldest_at else None
+    return {
+        "source": "archive",
+        "host": host,
+        "day": day.isoformat(),
+        "written_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "archived": archived.document(),
+        "backlog": backlog.document() | {"oldest_at": oldest},
+    }
 
 
 def day_of(key: str) -> date | None:

@@ -85,6 +85,22 @@ def line_for_people(text: str) -> str:
     return _UNSEEN.sub("", _WHITE_SPACE.sub(" ", text)).strip()
 
 
+def short_line_for_people(text: str, max_chars: int) -> str:
+    """`text` on one line, not too long, and without what mail clients make links of."""
+    line = " ".join(line_for_people(text).split()).replace("://", ":// ")
+    return line if len(line) <= max_chars else f"{line[:max_chars]}…"
+
+
+def size_for_people(size_bytes: int) -> str:
+    """In KB, MB or GB of 1024, as SES counts."""
+    if size_bytes < 1024:
+        return f"{size_bytes} bytes"
+    for unit, unit_bytes in (("KB", 1024), ("MB", 1024**2)):
+        if round(size_bytes / unit_bytes, 1) < 1024:
+            return f"{size_bytes / unit_bytes:.1f} {unit}"
+    return f"{size_bytes / 1024**3:.1f} GB"
+
+
 def cut(text: str, max_bytes: int) -> tuple[str, bool]:
     """The beginning of `text` in at most `max_bytes` of UTF-8, and whether anything was left out.
 
