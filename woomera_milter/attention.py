@@ -82,7 +82,7 @@ def _stuck(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
     if count := statistics.stuck.count:
         yield Attention(
             "stuck-claim",
-            f"{counted(count, 'claim')} of the sweep {'is' if count == 1 else 'are'} stuck: their sweep died",
+            f"{counted(count, 'notice')} of the sweep {'is' if count == 1 else 'are'} overdue: a run died",
             "the next `woomera sweep` takes over; see that a timer runs it",
             [f"{it.key}: claimed by {it.host}, {say_when(it.since)}" for it in statistics.stuck.shown],
         )

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
+from itertools import zip_longest
 
 import jinja2
 
@@ -24,6 +25,7 @@ _MAX_CELL_CHARS = 80
 _MAX_DETAIL_CHARS = 300
 _TEXT_BAR_CHARS = 30
 _HTML_BAR_PIXELS = 96
+_LEAST_SCALE = 5  # so that a single message does not look like a flood
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text, as many cells as there are headings; `numbers`: which columns stand to the right."""
+    """Rows of text, as many cells as there are headings; `numbers`: which columns stand to the right.
+
+    Of a cell with several lines the first is what matters.
+    """
 
     title: str
     headings: Sequence[str]
@@ -88,7 +93,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "cell": lambda text: short_line_for_people(text, _MAX_CELL_CHARS),
+        "lines": _cell_lines,
         "detail": lambda text: short_line_for_people(text, _MAX_DETAIL_CHARS),
         "compact": _compact,
     }
@@ -154,7 +159,7 @@ def _with_rows(bulletin: Bulletin, count: int) -> Bulletin:
 
 
 def _shown(bulletin: Bulletin) -> dict[str, object]:
-    return {"it": bulletin, "most": max([1, *(bar.total for bar in bulletin.bars)])}
+    return {"it": bulletin, "most": max([_LEAST_SCALE, *(bar.total for bar in bulletin.bars)])}
 
 
 def _compact(number: int) -> str:
@@ -185,14 +190,16 @@ def _pixels(bar: Bar, most: int) -> Sequence[tuple[str, int]]:
 
 
 def _text_table(table: Table) -> Iterator[str]:
-    cells = [
-        list(table.headings),
-        *([short_line_for_people(it, _MAX_CELL_CHARS) for it in row] for row in table.rows),
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        shown = (
-            it.rjust(width) if number in table.numbers else it.ljust(width)
-            for number, (it, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join(shown).rstrip()
+    rows = [[_cell_lines(it) for it in row] for row in (table.headings, *table.rows)]
+    widths = [max(len(line) for lines in column for line in lines) for column in zip(*rows, strict=True)]
+    for row in rows:
+        for line in zip_longest(*row, fillvalue=""):
+            shown = (
+                it.rjust(width) if number in table.numbers else it.ljust(width)
+                for number, (it, width) in enumerate(zip(line, widths, strict=True))
+            )
+            yield "  ".join(shown).rstrip()
+
+
+def _cell_lines(text: str) -> list[str]:
+    return [short_line_for_people(line, _MAX_CELL_CHARS) for line in text.split("\n")]

@@ -10,8 +10,8 @@ from woomera_milter.attention import SayWhen, counted, needed
 from woomera_milter.bulletin import Bar, Bulletin, Figure, Table
 from woomera_milter.counters import STORE_BUCKETS, Amount, Tally
 from woomera_milter.period import Period
-from woomera_milter.statistics import Host, Statistics
-from woomera_milter.text import size_for_people
+from woomera_milter.statistics import Host, Statistics, StoredMessage
+from woomera_milter.text import line_for_people, size_for_people
 
 _SENDERS = 10
 
@@ -74,17 +74,18 @@ def _host_document(name: str, host: Host) -> dict[str, Any]:
 def _figures(statistics: Statistics) -> list[Figure]:
     now, before = statistics.totals, statistics.before
     return [
-        _amount("Intercepted: stored, and a notice sent", now.tally.intercepted, before.tally.intercepted),
+        _amount("Intercepted (stored, notice sent)", now.tally.intercepted, before.tally.intercepted),
         _number("Failed attempts to store", now.tally.failed.total(), before.tally.failed.total()),
         _number("Announced later, by the sweep", now.notified, before.notified),
-        _number("Archived mail that not all could be told of", now.untold, before.untold),
+        _number("Archived mail that could not be announced", now.untold, before.untold),
         _amount("Passed untouched", now.tally.passed, before.tally.passed),
         _amount("Copies moved to the archive", now.archived, before.archived),
     ]
 
 
 def _amount(name: str, now: Amount, before: Amount) -> Figure:
-    return Figure(name, f"{now.count:,}", size_for_people(now.size_bytes), f"{before.count:,}")
+    size = size_for_people(now.size_bytes) if now.count else ""
+    return Figure(name, f"{now.count:,}", size, f"{before.count:,}")
 
 
 def _number(name: str, now: int, before: int) -> Figure:
@@ -108,17 +109,8 @@ def _store_times(tally: Tally) -> str:
 def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
     yield Table(
         "The largest messages",
-        ("Size", "From", "Subject", "Received", "Id"),
-        [
-            (
-                size_for_people(it.size_bytes),
-                it.sender,
-                it.subject,
-                say_when(datetime.fromisoformat(it.received_at)),
-                it.id,
-            )
-            for it in statistics.largest
-        ],
+        ("Size", "Message"),
+        [(size_for_people(it.size_bytes), _told(it, say_when)) for it in statistics.largest],
         frozenset({0}),
     )
     yield Table(
@@ -148,6 +140,12 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
         frozenset({1, 2, 3}),
         note="Messages are deleted by the bucket's lifecycle, as storage.retention tells it.",
     )
+
+
+def _told(message: StoredMessage, say_when: SayWhen) -> str:
+    subject, sender = line_for_people(message.subject), line_for_people(message.sender)
+    received = say_when(datetime.fromisoformat(message.received_at))
+    return f"{subject or '(no subject)'}\nfrom {sender or 'nobody'}, {received}\n{message.id}"
 
 
 def _by_trouble(statistics: Statistics) -> list[tuple[str, Host]]:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from woomera_milter.period import Kind, Period, last_days
 
 

@@ -10,19 +10,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from woomera_milter.attention import needed
-from woomera_milter.counters import STORE_BUCKETS, Amount, FailedMessage, Tally
-from woomera_milter.gather import Gatherer
-from woomera_milter.period import Period
-from woomera_milter.report import Kind, Report
-from woomera_milter.statistics import Statistics
 
 from rig.jobs import text_of
 from rig.memory_store import MemoryStore
 from woomera_milter import bulletin, config, report, report_view, snapshots
+from woomera_milter.attention import needed
 from woomera_milter.claims import Claims
+from woomera_milter.counters import STORE_BUCKETS, Amount, FailedMessage, Tally
 from woomera_milter.errors import TemporaryError
+from woomera_milter.gather import Gatherer
 from woomera_milter.mailer import Delivery, Mailer, Refusal, UnknownOutcomeError, UnsentError
+from woomera_milter.period import Period
+from woomera_milter.report import Kind, Report
+from woomera_milter.statistics import Statistics
 
 UNTIL = date(2026, 11, 24)
 TODAY = date(2026, 11, 23)

@@ -4,9 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
-from woomera_milter.counters import Amount
-
 from woomera_milter import shipped
+from woomera_milter.counters import Amount
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 
