@@ -21,6 +21,7 @@ from woomera_milter.text import short_line_for_people
 
 MAX_MESSAGE_BYTES = 100 * 1024 - 1  # SES-safe is under 100 KB
 _ROW_COUNTS = (20, 10, 5, 2)  # of each table, tried in this order until the message fits
+_MAX_LINE_OCTETS = 76  # RFC 2045 section 6.7
 _MAX_CELL_CHARS = 80
 _MAX_DETAIL_CHARS = 300
 _TEXT_BAR_CHARS = 30
@@ -133,7 +134,7 @@ def as_message(
 def _message(
     bulletin: Bulletin, sender: str, recipients: Sequence[str], message_id: str, now: datetime
 ) -> bytes:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=SMTP.clone(max_line_length=_MAX_LINE_OCTETS))
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Subject"] = bulletin.subject

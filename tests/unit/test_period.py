@@ -29,16 +29,14 @@ def test_a_period_is_the_last_that_ends_before_the_day(kind: Kind, day: str, fir
     [
         ("day", "2026-02-28", "2026-03-01"),
         ("week", "2026-02-15", "2026-02-22"),
-        ("month", "2026-01-01", None),
+        ("month", "2026-01-01", "2026-02-01"),
     ],
 )
-def test_it_is_compared_with_the_one_before_of_the_same_kind(
-    kind: Kind, first: str, until: str | None
-) -> None:
+def test_it_is_compared_with_the_one_before_of_the_same_kind(kind: Kind, first: str, until: str) -> None:
     period = Period.before(kind, date(2026, 3, 2 if kind == "day" else 1))
     previous = period.previous
     assert (previous.kind, previous.first.isoformat()) == (kind, first)
-    assert previous.until == period.first == date.fromisoformat(until or "2026-02-01")
+    assert previous.until == period.first == date.fromisoformat(until)
 
 
 def test_it_covers_its_first_moment_and_not_that_of_the_next() -> None:
