@@ -71,13 +71,13 @@ def archiving(s3: Juicefs, proxy: FaultProxy, tmp_path: Path) -> Archiving:
     return Archiving(tmp_path, configuration | {"archive": {"socket": "inet:2@127.0.0.1"}})
 
 
-def keep(archiving: Archiving, *texts: bytes) -> list[Kept]:
-    """Put copies into the spool, as the archive milter does."""
+def keep(archiving: Archiving, *texts: bytes, first: int = 0) -> list[Kept]:
+    """Put copies into the spool, as the archive milter does; each second one, from second `first` on."""
     spool = ArchiveSpool(archiving.spool, min_free_bytes=0)
     for number, text in enumerate(texts):
         with spool.begin(0) as draft:
             draft.write(text)
-            moment = MOMENT + timedelta(seconds=number)
+            moment = MOMENT + timedelta(seconds=first + number)
             draft.keep(
                 Envelope(SENDER, (RECIPIENT, "bcc@example.org")), "mail.example.com", "6AO00001", moment
             )
@@ -356,7 +356,7 @@ def test_copies_of_many_runs_add_up_and_what_waits_is_told(
     keep(archiving, b"one\r\n", b"three\r\n")
     archiving.run()
     assert told(stats) == {"count": 2, "bytes": 12, "backlog": 0}
-    keep(archiving, b"four\r\n")
+    keep(archiving, b"four\r\n", first=2)
     proxy.set(Answer(403, "AccessDenied"), applies_to="/archive/")
     archiving.run()
     assert told(stats) == {"count": 2, "bytes": 12, "backlog": 1}

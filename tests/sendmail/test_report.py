@@ -15,7 +15,7 @@ from rig import messages
 from rig.bucket import Bucket
 from rig.checker import Sent
 from rig.faults import Answer, FaultProxy, Hang, Pass
-from rig.jobs import Run, run_argv
+from rig.jobs import Run, run_argv, text_of
 from rig.lab import BUCKET, Lab
 from rig.messages import MB, RECIPIENT, SENDER
 from rig.s3 import Juicefs, Ministack
@@ -105,9 +105,8 @@ def test_three_hosts_add_up_to_what_was_sent_and_one_mail_tells_it(fleet: Fleet)
     looked = fleet.report(first, "--json")
     assert looked.status == 0, looked
     document = looked.document
-    unread = re.findall(
-        r" passed why=small msg_size=(\d+)", "".join(it.milter.log_text() for it in fleet.labs)
-    )
+    logs = "".join(lab.milter.log_text() for lab in fleet.labs)
+    unread = re.findall(r" passed why=small msg_size=(\d+)", logs)
     assert len(unread) == 4
     assert document["passed"] == {
         "count": 6,
