@@ -1,7 +1,7 @@
 """A report over a month of 200 hosts and 20,000 messages, against bare parallel GETs of the same objects.
 
-`python -m bench.report`. The S3 is a stub (bench.stub_report). Each side is a process of its own, in turn, and
-tells its own time (imports and start-up left out, for both) and peak memory. The report also lists what it
+`python -m bench.report`. The S3 is a stub (bench.stub_report). Each side is a process of its own, in turn,
+and tells its own time and peak memory. The report also lists what it
 reads, and messages besides; the bare side knows the keys.
 """
 

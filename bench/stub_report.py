@@ -1,6 +1,6 @@
 """A stub of S3 with a month of a fleet in it: `python -m bench.stub_report PORT HOSTS SIDECARS`.
 
-It lists and gives made-up snapshots (a host and day each, all of November 2026) and sidecars, each of the latter
+It lists and gives made-up snapshots (a host and day each, all of November 2026) and sidecars, each of these
 beside a message that only the listing shows. Loading them into a real test server would take longer than the
 benchmark.
 """
