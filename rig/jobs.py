@@ -42,6 +42,20 @@ class Run:
         return json.loads(self.stdout)
 
 
+def run_argv(argv: Sequence[str], extra_environment: Mapping[str, str] | None = None) -> Run:
+    """Run a program to its end."""
+    done = subprocess.run(
+        argv,
+        env=environment() | dict(extra_environment or {}),
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout, done.stderr)
+
+
 class Jobs:
     """A bucket with an archive, the commands that work on it, and the mail they send."""
 
@@ -103,16 +117,7 @@ class Jobs:
 
     def run_argv(self, argv: Sequence[str], extra_environment: Mapping[str, str] | None = None) -> Run:
         """Run a program to its end."""
-        done = subprocess.run(
-            argv,
-            env=environment() | dict(extra_environment or {}),
-            cwd=CHECKOUT,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout, done.stderr)
+        return run_argv(argv, extra_environment)
 
     def sweep(self, *arguments: str) -> Any:
         """Run a sweep that has to succeed; return its JSON."""

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import yaml
 
-from rig.process import Process, accepts, accepts_at, free_port
+from rig.process import Process, accepts, accepts_at, free_port, on_host
 from rig.s3 import S3Server
 from rig.sendmail import Sendmail
 from rig.sendmail_cf import Settings
@@ -29,14 +29,23 @@ class Milter:
     command = "milter"
     section = "milter"
 
-    def __init__(self, configuration: Configuration, folder: Path) -> None:
-        """Write the configuration to `folder`, which must exist and takes the log too."""
+    def __init__(self, configuration: Configuration, folder: Path, host: str | None = None) -> None:
+        """Write the configuration to `folder`, which must exist and takes the log too.
+
+        It runs on a host of the name `host` (None: this one's).
+        """
+        self._on_host = on_host(host) if host else []
         self.configuration = configuration
         self.config_path = folder / "config.yaml"
         self.config_path.write_text(yaml.safe_dump(configuration), encoding="utf-8")
         self.config_path.chmod(0o600)
         self.log_path = folder / f"{self.command}.log"
         self._process: Process | None = None
+
+    def command_line(self, *words: str) -> list[str]:
+        """Return how another command is run on that host, with the same configuration."""
+        program = [sys.executable, "-m", "woomera_milter", "--config", str(self.config_path)]
+        return [*self._on_host, *program, *words]
 
     @property
     def process(self) -> Process:
@@ -51,16 +60,8 @@ class Milter:
 
     def launch(self) -> Process:
         """Start it without waiting until it serves, for those that should not get that far."""
-        command: list[str | Path] = [
-            "-m",
-            "woomera_milter",
-            "--config",
-            self.config_path,
-            "--log-level",
-            "debug",
-            self.command,
-        ]
-        self._process = Process([sys.executable, *command], self.log_path, env=environment())
+        argv = self.command_line("--log-level", "debug", self.command)
+        self._process = Process(argv, self.log_path, env=environment())
         return self._process
 
     def stop(self) -> int:
@@ -103,11 +104,12 @@ class Lab:
         configuration: Mapping[str, Any] | None = None,
         s3_url: str | None = None,
         aliases: Mapping[str, str] | None = None,
+        host: str | None = None,
         **sendmail_settings: Any,
     ) -> None:
         """Use `s3`, which runs already and has BUCKET, reached by way of `s3_url` (None: straight).
 
-        `configuration` is laid over one that suits the rig, section by section.
+        `configuration` is laid over one that suits the rig, section by section; `host` as for Milter.
         """
         self.folder = folder
         self.s3 = s3
@@ -117,7 +119,7 @@ class Lab:
         self.sendmail = Sendmail(Settings(relay_port=self.ses.port, **settings), aliases)
         base = base_configuration(s3, socket, folder / "spool", s3_url)
         base["milter"]["sendmail"] = str(self.sendmail.command)
-        self.milter = Milter(merged(base, configuration or {}), folder)
+        self.milter = Milter(merged(base, configuration or {}), folder, host)
         self._cleanup = ExitStack()
 
     def __enter__(self) -> Self:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +13,11 @@ from types import TracebackType
 from typing import Self
 
 _POLL_S = 0.01
+_WITH_HOST_NAME = """\
+import os, socket, sys
+socket.sethostname(sys.argv[1])
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
 _LOG_TAIL_BYTES = 4000
 
 
@@ -40,6 +46,18 @@ def accepts_at(path: Path) -> bool:
     """Tell whether a connection to the unix socket at `path` is accepted just now."""
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+def on_host(name: str) -> list[str]:
+    """Return the words before a command that make it run on a host of this name: in a UTS namespace.
+
+    An ordinary user needs a user namespace around that, and a second one within to be himself again.
+    """
+    with_name = [sys.executable, "-ISc", _WITH_HOST_NAME, name]
+    if os.getuid() == 0:
+        return ["unshare", "--uts", *with_name]
+    himself = ["unshare", "--user", f"--map-user={os.getuid()}", f"--map-group={os.getgid()}"]
+    return ["unshare", "--user", "--map-root-user", "--uts", *with_name, *himself]
 
 
 class Process:

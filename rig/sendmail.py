@@ -6,7 +6,6 @@ import shlex
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,16 +13,11 @@ from types import TracebackType
 from typing import Self
 
 from rig import sendmail_cf
-from rig.process import Process, StartError, free_port
+from rig.process import Process, StartError, free_port, on_host
 from rig.sendmail_cf import HOST_NAME, Settings
 
 _NOBODY_UID = 65534
 _SBIN = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/lib"
-_WITH_HOST_NAME = """\
-import os, socket, sys
-socket.sethostname(sys.argv[1])
-os.execvp(sys.argv[2], sys.argv[2:])
-"""
 
 
 class Sendmail:
@@ -189,19 +183,13 @@ def _program(name: str) -> str:
 def _ordinary_user(uid: int) -> list[str]:
     """Return the words before a command that make it run as `uid`, on a host whose name has a dot.
 
-    sendmail sleeps for 60 s, before it reads its .cf, where it cannot find a qualified name for its host; a
-    UTS namespace gives it one. An ordinary user needs a user namespace around that, and a second one within
-    to be himself again.
+    sendmail sleeps for 60 s, before it reads its .cf, where it cannot find a qualified name for its host.
     """
     is_root = os.getuid() == 0
     as_user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"] if is_root else []
     if _host_name_is_qualified():
         return as_user
-    with_name = [sys.executable, "-ISc", _WITH_HOST_NAME, HOST_NAME]
-    if is_root:
-        return ["unshare", "--uts", *with_name, *as_user]
-    himself = ["unshare", "--user", f"--map-user={uid}", f"--map-group={os.getgid()}"]
-    return ["unshare", "--user", "--map-root-user", "--uts", *with_name, *himself]
+    return [*on_host(HOST_NAME), *as_user]
 
 
 def _host_name_is_qualified() -> bool:

@@ -88,7 +88,7 @@ def check_stored(
 def check_nothing_else_stored(bucket: Bucket, messages: Sequence[StoredMessage]) -> None:
     """Hold the bucket to nothing but these messages; not for runs in which attempts failed."""
     expected = sorted(key for it in messages for key in it.keys)
-    keys = bucket.list_keys()
+    keys = bucket.list_keys("messages/")
     require(keys == expected, f"the bucket holds {keys}, expected {expected}")
 
 

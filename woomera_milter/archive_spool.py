@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from woomera_milter import shipped
 from woomera_milter.config_types import format_size
 from woomera_milter.errors import TemporaryError
 from woomera_milter.spool import Envelope
@@ -211,7 +212,14 @@ class Copy:
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def remove(self) -> None:
-        """Remove it: the message first, since an envelope alone is an orphan that a later run clears away."""
+        """Remove it, and note that it is in S3.
+
+        The message goes first, since an envelope alone is an orphan that a later run clears away.
+        """
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk, above all: counting keeps nothing from being removed
+            shipped.record(self.path.parent, self.name, self.path.stat().st_size, datetime.now(UTC).date())
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".json").unlink(missing_ok=True)
 

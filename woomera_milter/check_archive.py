@@ -1,16 +1,14 @@
 """What `woomera check` says of the archive on this host: mail passes without it, so nobody else would."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from woomera_milter import check_milter, config
 from woomera_milter.archive_spool import ArchiveSpool
+from woomera_milter.attention import LONGEST_WAIT
 from woomera_milter.check_host import socket_folder
 from woomera_milter.errors import WoomeraError
 from woomera_milter.finding import Finding, failure, passed
-
-LONGEST_WAIT = timedelta(days=1)
-"""Of a copy, before somebody should ask whether `woomera archive` runs at all."""
 
 _SMALL = 0  # {msg_size} of a message that is not kept
 

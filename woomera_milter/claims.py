@@ -1,4 +1,5 @@
 """Exactly-once work: a claim on each archived object, an object of its own that one sweep at a time holds.
+And a claim on each period's report, likewise.
 
     claimed -> handing-over -> done | failed        (dead or failed: taken over, claimed anew)
 
@@ -9,7 +10,7 @@ claim is, the server's clock tells, so that hosts need not agree on the time.
 
 import hashlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -57,14 +58,26 @@ class Claim:
 
 
 class LostClaimError(TemporaryError):
-    """Another sweep has taken the claim over, since our lease had ended: the work is its own now."""
+    """Another run has taken the claim over, since our lease had ended: the work is its own now."""
 
 
 class Claims:
     """The claims in the bucket. Safe to use from many threads at once; raises the errors of Store."""
 
-    def __init__(self, store: Store, host: str, lease: timedelta, *, single_host: bool = False) -> None:
-        """`single_host`: the server cannot do conditional writes, and no other sweep runs meanwhile."""
+    def __init__(
+        self,
+        store: Store,
+        host: str,
+        lease: timedelta,
+        *,
+        single_host: bool = False,
+        key_of: Callable[[str], str] | None = None,
+    ) -> None:
+        """`single_host`: the server cannot do conditional writes, and nobody does the same work meanwhile.
+
+        `key_of` gives the key of the claim on what is called so (None: claim_key, for archived objects).
+        """
+        self._key_of = key_of or claim_key
         self._store = store
         self._host = host
         self._lease_s = lease.total_seconds()
@@ -80,27 +93,27 @@ class Claims:
         replaced = self._store.replace_json(_PROBE_KEY, nonces[0] | {"replaced": True}, f'"{"0" * 32}"')
         if created[1] or replaced:
             raise PermanentError(
-                "this S3 server ignores conditional writes (If-None-Match, If-Match), so two sweeps at once "
-                "would send each notice twice",
-                remedy="see that only one sweep runs at a time, and give it --single-host",
+                "this S3 server ignores conditional writes (If-None-Match, If-Match), so two runs at once "
+                "would send each mail twice",
+                remedy="see that only one runs at a time, and give it --single-host",
                 reason="claim",
             )
 
     def find(self, key: str) -> Claim | None:
         """Return the claim on an archived object as it stands, None where there is none."""
-        found = self._store.get_json(claim_key(key))
+        found = self._store.get_json(self._key_of(key))
         return _read(found) if found else None
 
     def take(self, key: str) -> Claim | None:
         """Claim an archived object; None where it is done with, or in the hands of a sweep that lives."""
         mine = self._new(key)
         if self._single_host:
-            found = self._store.get_json(claim_key(key))
+            found = self._store.get_json(self._key_of(key))
             before = _read(found) if found else None
             return None if before and before.state is State.DONE else self._write(_successor(mine, before))
-        if etag := self._store.create_json(claim_key(key), _document(mine)):
+        if etag := self._store.create_json(self._key_of(key), _document(mine)):
             return replace(mine, etag=etag)
-        found = self._store.get_json(claim_key(key))
+        found = self._store.get_json(self._key_of(key))
         if found is None:
             return None  # just deleted: the next sweep sees it anew
         before = _read(found)
@@ -143,12 +156,12 @@ class Claims:
     def _write(self, claim: Claim) -> Claim:
         document = _document(claim)
         if self._single_host:
-            self._store.put_json(claim_key(claim.key), document, Deadline(_WRITE_TIMEOUT_S))
+            self._store.put_json(self._key_of(claim.key), document, Deadline(_WRITE_TIMEOUT_S))
             return claim
-        etag = self._store.replace_json(claim_key(claim.key), document, claim.etag)
+        etag = self._store.replace_json(self._key_of(claim.key), document, claim.etag)
         if etag is None:
             raise LostClaimError(
-                f"the claim on {claim.key} was taken over by another sweep",
+                f"the claim on {claim.key} was taken over by another run",
                 remedy="a longer sweep.lease gives slow work more time",
                 reason="claim",
             )

@@ -1,19 +1,22 @@
 """The commands: builds collaborators from the config, and turns errors into exit statuses."""
 
 import os
+import socket
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from woomera_milter import cli_archive, cli_check, cli_stored, cli_sweep, config, extras, log
+from woomera_milter import cli_archive, cli_check, cli_report, cli_stored, cli_sweep, config, extras, log
 from woomera_milter.cli_base import exits, load
+from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
 from woomera_milter.intercept import Interceptor
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
 from woomera_milter.offload import Offload
+from woomera_milter.snapshots import SnapshotWriter
 from woomera_milter.spool import SpooledMessage
 from woomera_milter.store import Store
 
@@ -55,7 +58,14 @@ def milter_command(path: Path) -> None:
     from woomera_milter import milter  # here, so that `woomera check` can say that libmilter is missing
 
     configuration = load(path)
-    milter.serve(configuration, _interceptor(configuration))
+    counters = Counters()
+    snapshots = SnapshotWriter(
+        Store(configuration.storage, max_connections=1),
+        counters,
+        socket.gethostname(),
+        configuration.milter.stats_every,
+    )
+    milter.serve(configuration, _interceptor(configuration), counters, snapshots)
     # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
     sys.stderr.flush()
     os._exit(0)
@@ -104,5 +114,6 @@ def _interceptor(configuration: config.Config) -> Interceptor:
 
 main.add_command(cli_check.check_command)
 main.add_command(cli_sweep.sweep_command)
+main.add_command(cli_report.report_command)
 main.add_command(cli_stored.list_command)
 main.add_command(cli_stored.resend_command)

@@ -2,21 +2,28 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
 import click
 
-from woomera_milter import config, log
+from woomera_milter import config, log, shipped, snapshots
 from woomera_milter.archive import CONCURRENT, Result, Shipment, Shipper
 from woomera_milter.archive_import import Imported, MboxFile, maildir_messages, open_mbox
 from woomera_milter.archive_spool import ArchiveSpool, Copy
 from woomera_milter.config_types import format_size
+from woomera_milter.counters import Amount
 from woomera_milter.destinations import Destinations
+from woomera_milter.errors import WoomeraError
+from woomera_milter.spool import Deadline
 from woomera_milter.store import Store
+
+_TELL_TIMEOUT_S = 60.0
 
 
 def serve(configuration: config.Config) -> None:
@@ -74,10 +81,32 @@ def run(
                 spool.remove_orphans()
             copies = spool.copies()
             result = _run(shipper, copies, sum(map(_size_bytes, copies)))
+            if store is not None:
+                _tell_report(store, spool)
     for path in left_out:
         log.warning(f"{path}: the last message may still be being written; run this again in a minute")
     click.echo(_as_json(result, left_out) if as_json else _as_text(result, dry_run=dry_run))
     return result.exit_status or (1 if left_out else 0)
+
+
+def _tell_report(store: Store, spool: ArchiveSpool) -> None:
+    """Put what this host has shipped, and what still waits, where `woomera report` finds it.
+
+    It has to be called with the spool locked. What goes wrong costs the report something, and nobody else.
+    """
+    now, host = datetime.now(UTC), socket.gethostname()
+    try:
+        waiting = spool.copies()
+        oldest_at = min((copy.kept_at() for copy in waiting[:1]), default=None)
+        days = {now.date(): Amount()} | shipped.by_day(spool.folder)
+        for day, archived in days.items():
+            document = snapshots.archive_document(
+                day, host, now, archived, Amount(len(waiting), sum(map(_size_bytes, waiting))), oldest_at
+            )
+            store.put_json(snapshots.archive_key(day, host), document, Deadline(_TELL_TIMEOUT_S))
+        shipped.forget_before(spool.folder, now.date())
+    except (WoomeraError, OSError) as error:
+        log.not_counted("archive", str(error))
 
 
 def _import(shipper: Shipper, files: Sequence[MboxFile], maildirs: Sequence[Path]) -> Result:

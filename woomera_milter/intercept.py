@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from woomera_milter import config, log
+from woomera_milter import config
 from woomera_milter.destinations import Destinations
 from woomera_milter.facts import facts_of
 from woomera_milter.mime import HeaderField
@@ -30,11 +30,18 @@ class OverLimit:
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF)."""
+    """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF).
+
+    The rest is for the log: `store_s` is the time that storing and signing took.
+    """
 
     queue_id: str
     header_changes: Sequence[HeaderChange]
     body: bytes
+    message_id: str
+    measured_bytes: int
+    store_s: float
+    links_expire_at: datetime
 
 
 class Interceptor:
@@ -62,17 +69,9 @@ class Interceptor:
         message_id = f"{over.queue_id or 'unknown'}-{secrets.token_hex(8)}"
         origin = Origin("milter", self._host, over.queue_id, received_at)
         offloaded = self._offload.run(message_id, over.message, over.envelope, over.headers, origin, deadline)
-        replacement = self._notice(over, offloaded)
-        log.intercepted(
-            over.queue_id,
-            message_id,
-            measured_bytes=over.measured_bytes,
-            store_s=(datetime.now(UTC) - received_at).total_seconds(),
-            expires_at=offloaded.links_expire_at,
-        )
-        return replacement
+        return self._replacement(over, offloaded, (datetime.now(UTC) - received_at).total_seconds())
 
-    def _notice(self, over: OverLimit, offloaded: Offloaded) -> Replacement:
+    def _replacement(self, over: OverLimit, offloaded: Offloaded, store_s: float) -> Replacement:
         notice = self._composer.compose(
             facts_of(offloaded, over.envelope.envelope_sender, self._limit_bytes),
             Links(message=offloaded.message_link, page=offloaded.page_link),
@@ -80,4 +79,12 @@ class Interceptor:
             remaining_bytes(over.headers, self._subject_prefix),
         )
         changes = header_changes(over.headers, notice, offloaded.id, self._subject_prefix)
-        return Replacement(over.queue_id, changes, notice.body)
+        return Replacement(
+            queue_id=over.queue_id,
+            header_changes=changes,
+            body=notice.body,
+            message_id=offloaded.id,
+            measured_bytes=over.measured_bytes,
+            store_s=store_s,
+            links_expire_at=offloaded.links_expire_at,
+        )

@@ -8,12 +8,12 @@ The claims are what decides; this file is kept beside them, and whatever it name
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from typing import Any
 
+from woomera_milter.attention import Attention, counted
+from woomera_milter.bulletin import Bulletin, Figure, as_message
 from woomera_milter.claims import Claim
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.store import Store
@@ -21,6 +21,7 @@ from woomera_milter.sweep import SweepResult
 
 _SAVE_EVERY_S = 10
 _SAVE_TRIES = 8
+_SHOWN_FAILURES = 50
 
 
 class ProcessedMail:
@@ -98,24 +99,46 @@ def _entry(claim: Claim) -> dict[str, Any]:
 
 
 def statistics_mail(admin: str, result: SweepResult, processed_count: int, now: datetime) -> bytes:
-    """Return the mail that tells the administrator of a sweep, in wire form."""
+    """Return the mail that tells the administrator of a sweep, in wire form; three figures stand first."""
     today = f"{now.astimezone(UTC):%d-%m-%Y}"
-    lines = [
-        f"Date: {today}",
-        f"Emails sent: {result.notified}",
-        f"Entries in the list of processed emails: {processed_count}",
-        "",
-        f"Objects scanned: {result.scanned}",
-        f"Over the limit: {result.over_limit}",
-        f"Failed: {len(result.failed)}",
-        *(f"  {failure.key}: {failure.reason}" for failure in result.failed),
-    ]
+    figures = {
+        "Date": today,
+        "Emails sent": f"{result.notified:,}",
+        "Entries in the list of processed emails": f"{processed_count:,}",
+        "Objects scanned": f"{result.scanned:,}",
+        "Over the limit": f"{result.over_limit:,}",
+        "Failed": f"{len(result.failed):,}",
+    }
+    report = Bulletin(
+        subject=f"[SES Woomera] Email Statistics -- {today}",
+        title="SES Woomera, email statistics",
+        subtitle="What a sweep of the archive found and did.",
+        attention=list(_matters(result)),
+        figures=[Figure(name, value) for name, value in figures.items()],
+        figures_first=True,
+        footer="Made by `woomera sweep --adminEmail`. `woomera report` tells of all hosts and days.",
+    )
+    return as_message(
+        report,
+        sender=admin,
+        recipients=[admin],
+        message_id=f"sweep-{now:%Y%m%dT%H%M%S.%f}.woomera@{admin.rpartition('@')[2]}",
+        now=now,
+    )
+
+
+def _matters(result: SweepResult) -> Iterator[Attention]:
+    if result.failed:
+        yield Attention(
+            "untold",
+            f"{counted(len(result.failed), 'message')} could not be announced to all recipients",
+            "`woomera sweep` tries again for a week; after that, tell them yourself",
+            [f"{failure.key}: {failure.reason}" for failure in result.failed[:_SHOWN_FAILURES]],
+        )
     if result.too_many:
-        lines.append(f"{result.due_count} notices are due, more than --limit allows, so none was sent.")
-    message = EmailMessage(policy=SMTP)
-    message["From"] = message["To"] = admin
-    message["Subject"] = f"[SES Woomera] Email Statistics -- {today}"
-    message["Date"] = format_datetime(now)
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content("\n".join(lines) + "\n", cte="quoted-printable")
-    return message.as_bytes()
+        yield Attention(
+            "too-many",
+            f"{counted(result.due_count, 'notice')} are due, more than --limit allows, so none was sent",
+            f"look at them with --dry-run, then give --limit {result.due_count}",
+            (),
+        )

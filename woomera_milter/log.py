@@ -82,7 +82,7 @@ def passed(queue_id: str, why: str, **values: object) -> None:
 def intercepted(
     queue_id: str, message_id: str, *, measured_bytes: int, store_s: float, expires_at: datetime
 ) -> None:
-    """The message is stored, and a notice goes out in its place."""
+    """The message is stored, and the MTA has taken the notice in its place."""
     values = {"measured_bytes": measured_bytes, "store_s": store_s, "expires_at": expires_at}
     _event(logging.INFO, queue_id, "intercepted", id=message_id, **values)
 
@@ -150,6 +150,19 @@ def not_notified(message_id: str, reason: str) -> None:
 def not_recorded(message_id: str, reason: str, problem: str) -> None:
     """What was done about an archived message could not be written down; the next sweep sees to it."""
     _event(logging.WARNING, NO_QUEUE_ID, "not-recorded", id=message_id, reason=reason, problem=problem)
+
+
+# The statistics.
+
+
+def not_counted(reason: str, problem: str) -> None:
+    """Counters could not be written; they are kept, and the next snapshot that succeeds has them all."""
+    _event(logging.WARNING, NO_QUEUE_ID, "not-counted", reason=reason, problem=problem)
+
+
+def reported(name: str, *, recipients: int) -> None:
+    """The administrators' report of a period is with the relay."""
+    _event(logging.INFO, NO_QUEUE_ID, "reported", report=name, recipients=recipients)
 
 
 # The process.

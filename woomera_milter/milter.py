@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ import milter
 from woomera_milter import config, log
 from woomera_milter.archive_session import ArchiveSession
 from woomera_milter.archive_spool import ArchiveSpool
+from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
@@ -190,7 +192,10 @@ class Connection(Milter.Base):
             return self._role.on_trouble
         with self._in_hand.one():
             decision = self._session.end_message(self._report_progress)
-            answer = self._replace(decision) if isinstance(decision, Replacement) else self._answer(decision)
+            if isinstance(decision, Replacement):
+                answer = self._replace(self._session, decision)
+            else:
+                answer = self._answer(decision)
         self._end_session()
         return answer
 
@@ -199,18 +204,15 @@ class Connection(Milter.Base):
             self.setreply(reply.code, reply.enhanced_code, reply.text)
         return ANSWERS[verdict]
 
-    def _replace(self, replacement: Replacement) -> int:
+    def _replace(self, session: Transaction, replacement: Replacement) -> int:
         """Headers first, the body last: sendmail cuts its copy of the message at the first new octet."""
         try:
             for change in replacement.header_changes:
                 self.chgheader(change.name, change.index, change.value)
             self.replacebody(replacement.body)
         except milter.error:
-            # The MTA is gone or will not do it; whatever on_failure says, half a change must not pass.
-            log.failed(
-                replacement.queue_id, "mta", Verdict.TEMPFAIL.value, "the MTA refused a change to the message"
-            )
-            return self._answer(Verdict.TEMPFAIL)
+            return self._answer(session.not_replaced(replacement))
+        session.replaced(replacement)
         return ACCEPT
 
     def _report_progress(self) -> None:
@@ -249,15 +251,21 @@ def libmilter_version() -> str:
     return ".".join(map(str, milter.getversion()))
 
 
-def serve(configuration: config.Config, interceptor: Interceptor) -> None:
+def serve(
+    configuration: config.Config,
+    interceptor: Interceptor,
+    counters: Counters,
+    snapshots: AbstractContextManager[object],
+) -> None:
     """Serve the main milter's socket until SIGTERM, then finish what is in hand.
 
+    `snapshots` runs meanwhile, and ends after the last message is counted.
     Raise PermanentError or TemporaryError where the socket cannot be had.
     """
     settings = configuration.milter
     workers = ThreadPoolExecutor(settings.max_concurrent, thread_name_prefix="store")
-    new_session = partial(Session, configuration, interceptor, workers)
-    _serve(MAIN, settings.socket, new_session, settings.deadline.total_seconds())
+    new_session = partial(Session, configuration, interceptor, workers, counters)
+    _serve(MAIN, settings.socket, new_session, settings.deadline.total_seconds(), snapshots)
     workers.shutdown(wait=False, cancel_futures=True)
 
 
@@ -265,10 +273,16 @@ def serve_archive(configuration: config.Config, spool: ArchiveSpool, destination
     """Serve the archive milter's socket, as `serve` does the main one's."""
     settings = configuration.archive
     new_session = partial(ArchiveSession, settings.min_size, spool, destinations)
-    _serve(ARCHIVE, settings.socket, new_session, ARCHIVE_FINISH_S)
+    _serve(ARCHIVE, settings.socket, new_session, ARCHIVE_FINISH_S, contextlib.nullcontext())
 
 
-def _serve(role: Role, address: str, new_session: Callable[[str], Transaction], finish_s: float) -> None:
+def _serve(
+    role: Role,
+    address: str,
+    new_session: Callable[[str], Transaction],
+    finish_s: float,
+    meanwhile: AbstractContextManager[object],
+) -> None:
     in_hand = InHand()
     Milter.factory = partial(Connection, role, new_session, in_hand)
     milter.set_flags(sum(role.actions.values()))
@@ -278,16 +292,18 @@ def _serve(role: Role, address: str, new_session: Callable[[str], Transaction], 
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     _make_way(role, address)
     log.started(role.name, socket=address)
-    try:
-        Milter.runmilter("woomera", address, rmsock=False)
-    except milter.error as error:
-        raise TemporaryError(
-            f"{role.section}.socket: {address} cannot be opened ({error})",
-            remedy="see that the folder belongs to the milter's user, and that no other process has the port",
-            reason="socket",
-        ) from error
-    in_hand.wait_until_none(finish_s)
-    time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
+    with meanwhile:  # its threads take over the signal mask
+        try:
+            Milter.runmilter("woomera", address, rmsock=False)
+        except milter.error as error:
+            raise TemporaryError(
+                f"{role.section}.socket: {address} cannot be opened ({error})",
+                remedy="see that the folder belongs to the milter's user, "
+                "and that no other process has the port",
+                reason="socket",
+            ) from error
+        in_hand.wait_until_none(finish_s)
+        time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
     log.stopped(role.name)
 
 

@@ -17,8 +17,8 @@ from rich.progress import (
 from woomera_milter import log
 
 
-class SweepProgress:
-    """Shows how far a sweep is, while the `with` block runs."""
+class _Progress:
+    """Bars that are shown while the `with` block runs."""
 
     def __init__(self) -> None:
         console = Console(file=sys.stderr)
@@ -31,6 +31,24 @@ class SweepProgress:
             console=console,
             disable=not console.is_terminal,
         )
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        log.write_to(sys.stderr)  # which rich has replaced, so that log lines stand above the bars
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+        log.write_to(sys.stderr)
+
+
+class SweepProgress(_Progress):
+    """Shows how far a sweep is."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._scan = self._bars.add_task("archived objects", total=None)
         self._send = self._bars.add_task("notices", total=None, visible=False)
 
@@ -48,13 +66,14 @@ class SweepProgress:
         """One more of them is dealt with."""
         self._bars.advance(self._send)
 
-    def __enter__(self) -> Self:
-        self._bars.start()
-        log.write_to(sys.stderr)  # which rich has replaced, so that log lines stand above the bars
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.stop()
-        log.write_to(sys.stderr)
+class ReportProgress(_Progress):
+    """Shows how far the reading for a report is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read = self._bars.add_task("objects read", total=None)
+
+    def read(self, count: int) -> None:
+        """So many more objects have been read."""
+        self._bars.advance(self._read, count)

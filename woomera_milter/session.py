@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from woomera_milter import config, log
+from woomera_milter.counters import Counters
 from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
 from woomera_milter.intercept import Interceptor, OverLimit, Replacement
 from woomera_milter.spool import Deadline, Measure, SpooledMessage, proves_small
@@ -18,13 +19,19 @@ class Session(Transaction):
     """A message that is replaced by a notice where it is over the limit."""
 
     def __init__(
-        self, configuration: config.Config, interceptor: Interceptor, workers: Executor, envelope_sender: str
+        self,
+        configuration: config.Config,
+        interceptor: Interceptor,
+        workers: Executor,
+        counters: Counters,
+        envelope_sender: str,
     ) -> None:
         super().__init__(envelope_sender)
         self._milter = configuration.milter
         self._limit_bytes = configuration.limit
         self._interceptor = interceptor
         self._workers = workers
+        self._counters = counters
         self._queue_id = ""
         self._measure = Measure()
         self._message: SpooledMessage | None = None
@@ -39,6 +46,7 @@ class Session(Transaction):
             and proves_small(msg_size, self._limit_bytes, self._milter.allowance)
         ):
             log.passed(queue_id, "small", msg_size=msg_size)
+            self._counters.passed(msg_size)
             return False
         try:
             self._message = SpooledMessage(self._milter.spool)
@@ -75,19 +83,35 @@ class Session(Transaction):
         try:
             measured_bytes = self._measure.measured_bytes + self._milter.allowance
             if measured_bytes <= self._limit_bytes:
-                log.passed(self._queue_id, "within the limit", measured_bytes=measured_bytes)
-                return Verdict.PASS
+                return self._passes("within the limit", measured_bytes)
             replacement = self._intercept(measured_bytes, progress)
         except WoomeraError as error:
             log.failed(self._queue_id, error.reason, self._milter.on_failure, str(error))
-            return Verdict(self._milter.on_failure)
+            return self._fails(error.reason)
         except Exception as error:  # the boundary: the client hears a clear answer, whatever broke
             log.crashed(self._queue_id, self._milter.on_failure, error)
-            return Verdict(self._milter.on_failure)
-        if replacement is None:
-            log.passed(self._queue_id, "not for the relay", measured_bytes=measured_bytes)
-            return Verdict.PASS
-        return replacement
+            return self._fails("internal")
+        return replacement or self._passes("not for the relay", measured_bytes)
+
+    def _passes(self, why: str, measured_bytes: int) -> Verdict:
+        log.passed(self._queue_id, why, measured_bytes=measured_bytes)
+        self._counters.passed(self._measure.wire_bytes)
+        return Verdict.PASS
+
+    def _fails(self, reason: str) -> Verdict:
+        verdict = Verdict(self._milter.on_failure)
+        self._counters.failed(self._queue_id, reason, passed=verdict is Verdict.PASS)
+        return verdict
+
+    def replaced(self, replacement: Replacement) -> None:
+        """Count it as intercepted."""
+        super().replaced(replacement)
+        self._counters.intercepted(self._measure.wire_bytes, replacement.store_s)
+
+    def not_replaced(self, replacement: Replacement) -> Verdict:
+        """Count it as failed."""
+        self._counters.failed(self._queue_id, "mta", passed=False)
+        return super().not_replaced(replacement)
 
     def _intercept(self, measured_bytes: int, progress: Callable[[], None]) -> Replacement | None:
         if self._message is None:

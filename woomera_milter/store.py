@@ -289,7 +289,7 @@ class Store:
             value = json.loads(octets) if octets.strip() else None
         except ValueError as error:
             remedy = "see who wrote it, and mend or delete it"
-            raise PermanentError(f"{attempted}: it is not JSON", remedy=remedy, reason="store") from error
+            raise PermanentError(f"{attempted}: it is not JSON", remedy=remedy, reason="damaged") from error
         now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return Document(value, answer["ETag"], now - answer["LastModified"])
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from enum import Enum
 
+from woomera_milter import log
 from woomera_milter.intercept import Replacement
 from woomera_milter.mime import HeaderField
 from woomera_milter.spool import Envelope
@@ -61,6 +62,23 @@ class Transaction(ABC):
     @abstractmethod
     def end_message(self, progress: Callable[[], None]) -> Replacement | Verdict:
         """Decide; call `progress` every few seconds. Never raises."""
+
+    def replaced(self, replacement: Replacement) -> None:
+        """The MTA has taken what `end_message` returned: only now the message is intercepted."""
+        log.intercepted(
+            replacement.queue_id,
+            replacement.message_id,
+            measured_bytes=replacement.measured_bytes,
+            store_s=replacement.store_s,
+            expires_at=replacement.links_expire_at,
+        )
+
+    def not_replaced(self, replacement: Replacement) -> Verdict:
+        """The MTA is gone or will not do it; whatever on_failure says, half a change must not pass."""
+        log.failed(
+            replacement.queue_id, "mta", Verdict.TEMPFAIL.value, "the MTA refused a change to the message"
+        )
+        return Verdict.TEMPFAIL
 
     @abstractmethod
     def close(self) -> None:

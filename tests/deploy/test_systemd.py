@@ -1,4 +1,4 @@
-"""install.sh and what it makes of a host: user, folders, units that systemd accepts, sendmail's FEATURE files."""
+"""install.sh and what it makes of a host: user, folders, units for systemd, FEATURE files for sendmail."""
 
 import re
 import stat

@@ -35,7 +35,8 @@ class Objects:
 
     def all(self) -> dict[str, bytes]:
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        listed = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        keys = [key for key in listed if not key.startswith("stats/")]
         return {key: self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
 
     def messages(self) -> list[bytes]:
@@ -70,13 +71,13 @@ def archiving(s3: Juicefs, proxy: FaultProxy, tmp_path: Path) -> Archiving:
     return Archiving(tmp_path, configuration | {"archive": {"socket": "inet:2@127.0.0.1"}})
 
 
-def keep(archiving: Archiving, *texts: bytes) -> list[Kept]:
-    """Put copies into the spool, as the archive milter does."""
+def keep(archiving: Archiving, *texts: bytes, first: int = 0) -> list[Kept]:
+    """Put copies into the spool, as the archive milter does; each second one, from second `first` on."""
     spool = ArchiveSpool(archiving.spool, min_free_bytes=0)
     for number, text in enumerate(texts):
         with spool.begin(0) as draft:
             draft.write(text)
-            moment = MOMENT + timedelta(seconds=number)
+            moment = MOMENT + timedelta(seconds=first + number)
             draft.keep(
                 Envelope(SENDER, (RECIPIENT, "bcc@example.org")), "mail.example.com", "6AO00001", moment
             )
@@ -319,3 +320,66 @@ def test_last_message_that_may_still_be_written_is_left_for_the_next_run(archivi
     assert (amid.returncode, json.loads(amid.stdout)["archived"]["count"]) == (1, 1)
     assert json.loads(amid.stdout)["left_out"] == [str(mbox)]
     assert (later.returncode, json.loads(later.stdout)["archived"]["count"]) == (0, 2)
+
+
+# What the report is told.
+
+
+def told(objects: Objects) -> dict[str, Any]:
+    """What the host has told the report, over all days of this test."""
+    pages = objects.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="stats/")
+    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    assert all(key.endswith("-archive.json") for key in keys)
+    documents = [
+        json.loads(objects.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in sorted(keys)
+    ]
+    return {
+        "count": sum(it["archived"]["count"] for it in documents),
+        "bytes": sum(it["archived"]["bytes"] for it in documents),
+        "backlog": documents[-1]["backlog"]["count"],
+    }
+
+
+@pytest.fixture
+def stats(objects: Objects) -> Objects:
+    """The bucket, without what other tests told."""
+    pages = objects.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="stats/")
+    for page in pages:
+        for entry in page.get("Contents", []):
+            objects.client.delete_object(Bucket=BUCKET, Key=entry["Key"])
+    return objects
+
+
+def test_copies_of_many_runs_add_up_and_what_waits_is_told(
+    archiving: Archiving, proxy: FaultProxy, stats: Objects
+) -> None:
+    keep(archiving, b"one\r\n", b"three\r\n")
+    archiving.run()
+    assert told(stats) == {"count": 2, "bytes": 12, "backlog": 0}
+    keep(archiving, b"four\r\n", first=2)
+    proxy.set(Answer(403, "AccessDenied"), applies_to="/archive/")
+    archiving.run()
+    assert told(stats) == {"count": 2, "bytes": 12, "backlog": 1}
+    proxy.set(Pass())
+    archiving.run()
+    archiving.run()
+    assert told(stats) == {"count": 3, "bytes": 18, "backlog": 0}
+
+
+def test_copies_count_once_however_often_the_run_is_killed(
+    archiving: Archiving, stats: Objects, tmp_path: Path
+) -> None:
+    texts = [b"x" * (50_000 + number) + b"\r\n" for number in range(60)]
+    kept = keep(archiving, *texts)
+    assert len(kept) == len(texts)
+    chance = random.Random(5)
+    for _ in range(KILLS):
+        process = archiving.start(tmp_path / "archive.log")
+        left = count_copies(archiving)
+        waited_for = max(0, left - chance.randint(1, 10))
+        process.wait_until_ready(
+            lambda most=waited_for: count_copies(archiving) <= most or not process.running  # noqa: B023
+        )
+        process.kill()
+    assert archiving.run().returncode == 0
+    assert told(stats) == {"count": len(texts), "bytes": sum(map(len, texts)), "backlog": 0}

@@ -1,18 +1,21 @@
 """Promises 1 and 2, where they are decided: one message's session; the test plays what stores messages."""
 
 import contextlib
+import logging
 import os
 import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from woomera_milter import config
+from woomera_milter import config, log
+from woomera_milter.counters import Amount, Counters, Tally
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.intercept import Interceptor, OverLimit, Replacement
 from woomera_milter.session import Session, Verdict
@@ -24,6 +27,7 @@ LINE = b"x" * 78 + b"\r\n"
 HEADERS = b"Subject: figures\r\n\r\n"
 OVER = LINE * (LIMIT_BYTES // len(LINE))
 PATIENCE_S = 10
+LINKS_END = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
 class Interceptions(Interceptor):
@@ -39,7 +43,15 @@ class Interceptions(Interceptor):
 
 
 def replaces(over: OverLimit, _: Deadline) -> Replacement:
-    return Replacement(over.queue_id, header_changes=(), body=b"notice\r\n")
+    return Replacement(
+        over.queue_id,
+        header_changes=(),
+        body=b"notice\r\n",
+        message_id="id",
+        measured_bytes=over.measured_bytes,
+        store_s=0.3,
+        links_expire_at=LINKS_END,
+    )
 
 
 def fails_with(error: Exception) -> Interceptions:
@@ -59,14 +71,20 @@ MakeSession = Callable[..., Session]
 
 
 @pytest.fixture
-def make_session(workers: ThreadPoolExecutor, tmp_path: Path) -> Iterator[MakeSession]:
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture
+def make_session(workers: ThreadPoolExecutor, counters: Counters, tmp_path: Path) -> Iterator[MakeSession]:
     """make_session(interceptor, **keys of milter): a session that has seen MAIL FROM."""
     sessions = []
 
     def make(interceptor: Interceptor, **milter: Any) -> Session:
         settings = {"spool": str(tmp_path)} | milter
         data = {"limit": "1MB", "storage": {"bucket": "example-large-mail"}, "milter": settings}
-        session = Session(config.validate(data, "config.yaml"), interceptor, workers, "sender@example.com")
+        configuration = config.validate(data, "config.yaml")
+        session = Session(configuration, interceptor, workers, counters, "sender@example.com")
         sessions.append(session)
         return session
 
@@ -160,9 +178,10 @@ def test_interceptor_gets_the_message_as_sent_without_bcc_and_all_that_belongs_t
     session.end_headers("4AO9Xk1S012345", None)
     session.add_body(OVER)
 
-    assert session.end_message(no_progress) == Replacement("4AO9Xk1S012345", (), b"notice\r\n")
+    decision = session.end_message(no_progress)
 
     [over] = interceptor.asked
+    assert decision == replaces(over, Deadline(0))
     assert spooled == [b"Subject: folded\r\n\tvalue, 8-bit: \xff\r\nX-Tight:tight\r\n\r\n" + OVER]
     assert over.envelope == Envelope("sender@example.com", ("first@example.org", "second@example.org"))
     assert over.mailers == {"relay", "local"}
@@ -386,6 +405,93 @@ def test_message_of_an_mta_that_hung_up_is_given_up_before_its_turn_comes(
 
     assert decision is Verdict.TEMPFAIL
     assert waiting.asked == []
+
+
+# The counts.
+
+
+def only_tally(counters: Counters) -> Tally:
+    [tally] = counters.by_day().values()
+    return tally
+
+
+def test_message_that_is_not_read_counts_as_passed_with_what_msg_size_says(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    receive(make_session(Interceptions(replaces)), msg_size=100)
+    assert only_tally(counters).passed == Amount(1, 100)
+
+
+def test_message_within_the_limit_counts_as_passed_with_its_octets_on_the_wire(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(Interceptions(replaces))
+    receive(session, b"short\r\n")
+    session.end_message(no_progress)
+    assert only_tally(counters).passed == Amount(1, len(HEADERS + b"short\r\n"))
+
+
+def test_message_not_for_the_relay_counts_as_passed(make_session: MakeSession, counters: Counters) -> None:
+    session = make_session(Interceptions(lambda over, deadline: None))
+    receive(session)
+    session.end_message(no_progress)
+    assert only_tally(counters).passed == Amount(1, len(HEADERS + OVER))
+
+
+def test_message_counts_and_is_logged_as_intercepted_once_the_mta_has_its_replacement(
+    make_session: MakeSession, counters: Counters, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, log.logger.name)
+    session = make_session(Interceptions(replaces))
+    receive(session)
+    decision = session.end_message(no_progress)
+    assert isinstance(decision, Replacement)
+    assert only_tally(counters) == Tally()
+    assert caplog.messages == []
+
+    session.replaced(decision)
+
+    tally = only_tally(counters)
+    assert (tally.intercepted, tally.store_seconds) == (Amount(1, len(HEADERS + OVER)), {"0.5": 1})
+    assert [line.split()[1:3] for line in caplog.messages] == [["intercepted", "id=id"]]
+
+
+def test_replacement_that_the_mta_refuses_counts_as_failed_alone(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(Interceptions(replaces), on_failure="pass")
+    receive(session)
+    decision = session.end_message(no_progress)
+    assert isinstance(decision, Replacement)
+
+    assert session.not_replaced(decision) is Verdict.TEMPFAIL
+
+    tally = only_tally(counters)
+    assert (tally.intercepted.count, tally.failed, tally.passed_over_limit) == (0, {"mta": 1}, 0)
+
+
+@pytest.mark.parametrize(("on_failure", "passed"), [("tempfail", 0), ("reject", 0), ("pass", 1)])
+@pytest.mark.parametrize(
+    ("error", "reason"), [(TemporaryError("down", reason="store"), "store"), (KeyError("x"), "internal")]
+)
+def test_failure_counts_by_its_reason_and_where_it_passed_over_the_limit(
+    error: Exception, reason: str, on_failure: str, passed: int, make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(fails_with(error), on_failure=on_failure)
+    receive(session)
+    session.end_message(no_progress)
+    tally = only_tally(counters)
+    assert (tally.failed, tally.passed_over_limit, tally.passed.count) == ({reason: 1}, passed, 0)
+    assert [(it.queue_id, it.reason) for it in tally.recent_failures] == [("4AO9Xk1S012345", reason)]
+
+
+def test_message_that_its_client_breaks_off_counts_nowhere(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(Interceptions(replaces))
+    receive(session)
+    session.close()
+    assert only_tally(counters) == Tally()
 
 
 # The spool's file.

@@ -1,0 +1,162 @@
+"""The command report."""
+
+import json
+import re
+import socket
+import sys
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from woomera_milter import bulletin, config, mailer, report, report_view
+from woomera_milter.claims import Claims
+from woomera_milter.cli_base import EX_PARTLY, exits, load
+from woomera_milter.errors import ConfigError
+from woomera_milter.gather import AT_ONCE, Gatherer
+from woomera_milter.period import Kind, Period
+from woomera_milter.progress import ReportProgress
+from woomera_milter.report import Outcome, Report
+from woomera_milter.statistics import Statistics
+from woomera_milter.store import Store
+
+_HEADING = re.compile(r"^[A-Z][A-Z0-9 ,()-]{5,}(?=:|$)", re.MULTILINE)
+
+
+class _Day(click.ParamType[date]):
+    """A day, YYYY-MM-DD."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> date:
+        """Return the day; fail with a usage error."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value} is not a day such as 2026-11-24")
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The ways to look at a report without sending it."""
+
+    as_text: bool
+    html_path: Path | None
+    as_json: bool
+
+    def __bool__(self) -> bool:
+        return self.as_text or self.html_path is not None or self.as_json
+
+
+@click.command("report")
+@click.option("--period", "kind", type=click.Choice(get_args(Kind)), help="Instead of report.period.")
+@click.option("--until", type=_Day(), help="The period that ends before this day (today, in UTC).")
+@click.option("--print", "as_text", is_flag=True, help="Show the report as text; send nothing.")
+@click.option(
+    "--html", "html_path", type=click.Path(path_type=Path), help="Write the report as HTML; send nothing."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document; send nothing.")
+@click.option("--dry-run", is_flag=True, help="Tell what would be sent, and send and write nothing.")
+@click.option(
+    "--single-host",
+    is_flag=True,
+    help="For S3 servers without conditional writes: you see to it that one report runs at a time.",
+)
+@click.pass_obj
+@exits
+def report_command(
+    path: Path,
+    kind: Kind | None,
+    until: date | None,
+    as_text: bool,
+    html_path: Path | None,
+    as_json: bool,
+    dry_run: bool,
+    single_host: bool,
+) -> None:
+    """Mail administrators the statistics of a period, once, however many hosts run this."""
+    if as_text and as_json:
+        raise click.UsageError("--print and --json both write to stdout; give one of them")
+    configuration = load(path)
+    now = datetime.now(UTC)
+    period = Period.before(kind or configuration.report.period, until or now.date())
+    look = Look(as_text, html_path, as_json)
+    if look:
+        _look(_gathered(configuration, period, now), look, configuration, now)
+        return
+    if not configuration.report.to:
+        raise ConfigError(["report.to: names nobody; write whom to send it to, or look at it with --print"])
+    if dry_run:
+        _tell_what_is_due(_gathered(configuration, period, now), configuration.report, now)
+        return
+    outcome = _send(configuration, period, now, single_host=single_host)
+    click.echo(_line(outcome, period))
+    for refusal in outcome.refused:
+        click.echo(f"refused for {refusal.recipient}: {refusal.reason}")
+    if outcome.refused:
+        sys.exit(EX_PARTLY)
+
+
+def _gathered(configuration: config.Config, period: Period, now: datetime) -> Statistics:
+    store = Store(configuration.storage, max_connections=AT_ONCE)
+    statistics = Statistics(period, configuration.links.expires)
+    with ReportProgress() as progress:
+        retention, archive = configuration.storage.retention, configuration.archive.prefix
+        Gatherer(store, archive, retention, progress.read).fill(statistics, now)
+    return statistics
+
+
+def _look(statistics: Statistics, look: Look, configuration: config.Config, now: datetime) -> None:
+    made = report_view.bulletin(statistics, configuration.report.timezone, now)
+    if look.html_path is not None:
+        look.html_path.write_text(bulletin.as_html(made), encoding="utf-8")
+    if look.as_text:
+        text = Text(bulletin.as_text(made))
+        text.highlight_regex(_HEADING, "bold")
+        Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text, end="")
+    if look.as_json:
+        click.echo(json.dumps(report_view.document(statistics), indent=1, ensure_ascii=False))
+
+
+def _tell_what_is_due(statistics: Statistics, settings: config.Report, now: datetime) -> None:
+    message = report.message_of(statistics, settings, now)
+    if message is None:
+        click.echo(f"{statistics.period.title}: nothing happened; report.quiet is skip, so no mail is due")
+    else:
+        subject = report_view.bulletin(statistics, settings.timezone, now).subject
+        click.echo(f"would go to {', '.join(settings.to)}: {subject} ({len(message):,} bytes)")
+
+
+def _send(configuration: config.Config, period: Period, now: datetime, *, single_host: bool) -> Outcome:
+    claims = Claims(
+        Store(configuration.storage, max_connections=1),
+        socket.gethostname(),
+        configuration.sweep.lease,
+        single_host=single_host,
+        key_of=report.claim_key,
+    )
+    with mailer.from_config(configuration) as postman:
+        job = Report(configuration.report, claims, postman)
+        return job.send(period, lambda: _gathered(configuration, period, now), now)
+
+
+def _line(outcome: Outcome, period: Period) -> str:
+    match outcome.kind:
+        case report.Kind.SENT:
+            return f"{period.title}: the report was sent to {', '.join(outcome.accepted)}"
+        case report.Kind.NOT_SENT:
+            return f"{period.title}: the report was sent to nobody"
+        case report.Kind.ALREADY_DONE:
+            return f"{period.title}: {outcome.host} has seen to the report already ({_claim(period)})"
+        case report.Kind.IN_PROGRESS:
+            return f"{period.title}: another run is at it ({_claim(period)})"
+        case report.Kind.QUIET:
+            return f"{period.title}: nothing happened; report.quiet is skip, so no mail was sent"
+
+
+def _claim(period: Period) -> str:
+    return report.claim_key(period.name)
