@@ -104,13 +104,12 @@ def _too_short(ours: Filter, deadline: timedelta) -> Iterator[Finding]:
             f"{format_duration(deadline)}",
             f"set E well above it in the third argument of FEATURE(`woomera', ...); {_BUILD}",
         )
-    for letter in "SR":
-        if ours.timeouts[letter] < LEAST_REPLY_TIME:
-            yield warning(
-                "filter's timeouts",
-                f"{letter} is {spans[letter]}: on a busy host sendmail takes the milter for dead",
-                f"set {letter}:2m in the third argument of FEATURE(`woomera', ...); {_BUILD}",
-            )
+    if short := [f"{it}:{spans[it]}" for it in "SR" if ours.timeouts[it] < LEAST_REPLY_TIME]:
+        yield warning(
+            "filter's timeouts",
+            f"{' and '.join(short)}: on a busy host sendmail takes the milter for dead",
+            f"set S:2m;R:2m in the third argument of FEATURE(`woomera', ...); {_BUILD}",
+        )
 
 
 def _order(filters: Sequence[Filter], ours: Filter, configuration: config.Config) -> Iterable[Finding]:

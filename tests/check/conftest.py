@@ -1,14 +1,15 @@
-"""Configurations of sendmail and of Woomera, sound ones, in which a test breaks one thing."""
+"""Sound configurations of sendmail, of Woomera and of buckets, in which a test breaks one thing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rig import sendmail_cf as rig_cf
+from rig.faults import FaultProxy
 from rig.lab import BUCKET
-from rig.s3 import S3Server
+from rig.s3 import Juicefs, Ministack, Moto, S3Server
 from woomera_milter import sendmail_cf
 from woomera_milter.config import Config
 from woomera_milter.finding import Finding
@@ -90,3 +91,58 @@ def make_sound(server: S3Server, *rules: dict[str, Any], block: dict[str, bool] 
     client.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=lifecycle)
     client.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=ALL_BLOCKED | (block or {}))
     client.close()
+
+
+# S3 servers, each used for what it really does.
+
+
+def _server(kind: type[S3Server], folder: Path) -> Iterator[S3Server]:
+    with kind(folder) as server:
+        server.make_bucket(BUCKET)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def juicefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Strict about signatures; ignores conditions, knows no settings of buckets."""
+    yield from _server(Juicefs, tmp_path_factory.mktemp("juicefs"))
+
+
+@pytest.fixture(scope="session")
+def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Honours conditions and digests, has settings; everybody may read."""
+    yield from _server(Ministack, tmp_path_factory.mktemp("ministack"))
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Verifies neither digests nor signatures."""
+    yield from _server(Moto, tmp_path_factory.mktemp("moto"))
+
+
+@pytest.fixture
+def proxy(ministack: S3Server) -> Iterator[FaultProxy]:
+    """Before ministack, whose bucket is a sound one."""
+    make_sound(ministack)
+    with FaultProxy(ministack.port) as proxy:
+        yield proxy
+
+
+def configuration_of(server: S3Server, url: str | None = None, **storage: Any) -> Config:
+    """How a host reaches BUCKET on `server`, by way of `url` (None: straight)."""
+    section = {
+        "bucket": BUCKET,
+        "endpoint_url": url or server.endpoint_url,
+        "addressing": "path",
+        "access_key_id": server.access_key,
+        "secret_access_key": server.secret_key,
+    }
+    return configured(storage=section | storage, links={"endpoint_url": url or server.endpoint_url})
+
+
+def keys_in(server: S3Server) -> list[str]:
+    """What is in BUCKET."""
+    client = server.client()
+    found = [it["Key"] for it in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+    client.close()
+    return found

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,60 +13,27 @@ import pytest
 
 from rig.faults import Answer, FaultProxy, Refuse
 from rig.lab import BUCKET
-from rig.s3 import Juicefs, Ministack, Moto, S3Server
-from woomera_milter import check_links, check_s3
+from rig.s3 import Moto, S3Server
+from woomera_milter import check_s3
 from woomera_milter.bucket import Bucket
 from woomera_milter.config import Config
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import TemporaryError
 from woomera_milter.finding import Finding
 
-from .conftest import MESSAGES_RULE, UPLOADS_RULE, configured, make_sound, rule, the_trouble, troubles
+from .conftest import (
+    MESSAGES_RULE,
+    UPLOADS_RULE,
+    configuration_of,
+    configured,
+    keys_in,
+    make_sound,
+    rule,
+    the_trouble,
+    troubles,
+)
 
 HOST = "host-1"
 KEY = check_s3.probe_key(HOST)
-
-
-def _server(kind: type[S3Server], folder: Path) -> Iterator[S3Server]:
-    with kind(folder) as server:
-        server.make_bucket(BUCKET)
-        yield server
-
-
-@pytest.fixture(scope="module")
-def juicefs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Strict about signatures; ignores conditions, knows no settings of buckets."""
-    yield from _server(Juicefs, tmp_path_factory.mktemp("juicefs"))
-
-
-@pytest.fixture(scope="module")
-def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Honours conditions and digests, has settings; everybody may read."""
-    yield from _server(Ministack, tmp_path_factory.mktemp("ministack"))
-
-
-@pytest.fixture(scope="module")
-def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Verifies neither digests nor signatures."""
-    yield from _server(Moto, tmp_path_factory.mktemp("moto"))
-
-
-@pytest.fixture
-def proxy(ministack: S3Server) -> Iterator[FaultProxy]:
-    """Before ministack, whose bucket is a sound one."""
-    make_sound(ministack)
-    with FaultProxy(ministack.port) as proxy:
-        yield proxy
-
-
-def configuration_of(server: S3Server, url: str | None = None, **storage: Any) -> Config:
-    section = {
-        "bucket": BUCKET,
-        "endpoint_url": url or server.endpoint_url,
-        "addressing": "path",
-        "access_key_id": server.access_key,
-        "secret_access_key": server.secret_key,
-    }
-    return configured(storage=section | storage, links={"endpoint_url": url or server.endpoint_url})
 
 
 def look(configuration: Config, now: datetime | None = None) -> list[Finding]:
@@ -76,21 +42,6 @@ def look(configuration: Config, now: datetime | None = None) -> list[Finding]:
         return list(check_s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
     finally:
         bucket.close()
-
-
-def look_at_links(configuration: Config) -> list[Finding]:
-    bucket = Bucket(configuration.storage)
-    try:
-        return list(check_links.look(bucket, configuration, HOST, datetime.now(UTC)))
-    finally:
-        bucket.close()
-
-
-def keys_in(server: S3Server) -> list[str]:
-    client = server.client()
-    found = [it["Key"] for it in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
-    client.close()
-    return found
 
 
 # The bucket.
@@ -344,93 +295,3 @@ def test_prefix_of_ours_counts(ministack: S3Server) -> None:
     make_sound(ministack, rule("woomera/messages/", 30), UPLOADS_RULE)
 
     assert troubles(look(configuration_of(ministack, prefix="woomera/"))) == []
-
-
-# Links.
-
-
-def test_links_that_open_and_no_others_pass(juicefs: S3Server) -> None:
-    assert troubles(look_at_links(configuration_of(juicefs, encryption="none"))) == []
-    assert keys_in(juicefs) == []
-
-
-def test_bucket_that_everybody_can_read_is_a_failure(ministack: S3Server) -> None:
-    found = the_trouble(look_at_links(configuration_of(ministack)))
-
-    assert (found.status, found.subject) == ("failure", "no signature")
-
-
-def test_server_that_takes_wrong_signatures_is_a_failure(moto: S3Server) -> None:
-    found = the_trouble(look_at_links(configuration_of(moto)))
-
-    assert (found.status, found.subject) == ("failure", "wrong signature")
-
-
-@pytest.mark.parametrize(
-    ("answer", "said", "remedy"),
-    [
-        (Answer(403, "AccessDenied"), "403 AccessDenied", "s3:GetObject"),
-        (Answer(301, "PermanentRedirect"), "301 PermanentRedirect", "storage.region"),
-    ],
-    ids=["signer without the right", "redirect"],
-)
-def test_link_that_does_not_open_is_a_failure(
-    ministack: S3Server, proxy: FaultProxy, answer: Answer, said: str, remedy: str
-) -> None:
-    proxy.set(answer, applies_to="X-Amz-Signature")
-    # This server lets everybody in without a link, which is a trouble of its own.
-    found = {it.subject: it for it in look_at_links(configuration_of(ministack, proxy.endpoint_url))}["link"]
-
-    assert found.status == "failure"
-    assert said in found.detail
-    assert remedy in found.remedy
-
-
-def test_server_that_fails_proves_nothing_about_wrong_links(juicefs: S3Server) -> None:
-    with FaultProxy(juicefs.port) as proxy:
-        proxy.set(Answer(503, "SlowDown"), applies_to="GET ")
-        configuration = configuration_of(juicefs, encryption="none")
-        links = configuration.links.model_copy(update={"endpoint_url": proxy.endpoint_url})
-        found = troubles(look_at_links(configuration.model_copy(update={"links": links})))
-
-    assert [it.subject for it in found] == ["link", "wrong signature", "no signature"]
-    assert all(it.status == "failure" and it.temporary for it in found)
-
-
-def test_host_of_links_that_nobody_reaches_is_an_error_without_the_link(juicefs: S3Server) -> None:
-    configuration = configuration_of(juicefs, encryption="none")
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        url = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    links = configuration.links.model_copy(update={"endpoint_url": url})
-
-    with pytest.raises(TemporaryError, match=r"^opening a link at 127.0.0.1 failed: URLError;"):
-        look_at_links(configuration.model_copy(update={"links": links}))
-
-
-def test_links_that_end_before_they_should_are_a_warning(juicefs: S3Server) -> None:
-    configuration = configuration_of(juicefs, encryption="none", retention="2d")
-    found = the_trouble(look_at_links(configuration))
-
-    assert (found.status, found.subject) == ("warning", "life of links")
-    assert "48 hours, while links.expires says 7d" in found.detail
-
-
-def test_credentials_that_end_too_soon_are_an_error(
-    juicefs: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ends_at = datetime.now(UTC) + timedelta(hours=3)
-    role = {
-        "Version": 1,
-        "AccessKeyId": juicefs.access_key,
-        "SecretAccessKey": juicefs.secret_key,
-        "SessionToken": "a-role's",
-        "Expiration": f"{ends_at:%Y-%m-%dT%H:%M:%SZ}",
-    }
-    (tmp_path / "role.json").write_text(json.dumps(role))
-    (tmp_path / "aws").write_text(f"[profile role]\ncredential_process = cat {tmp_path}/role.json\n")
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "aws"))
-    configuration = configuration_of(juicefs, encryption="none")
-    links = configuration.links.model_copy(update={"profile": "role"})
-
-    with pytest.raises(PermanentError, match=r"sooner than links.minimum allows.*IAM user's keys"):
-        look_at_links(configuration.model_copy(update={"links": links}))

@@ -74,7 +74,7 @@ def test_filter_before_ours_passes_where_the_size_is_not_trusted(make_cf: MakeCf
             {"milter_timeouts": "S:2m;E:10m"},
             "warning",
             "filter's timeouts",
-            "R is 10s",
+            "R:10s: on a busy host",
             id="R is the default",
         ),
         pytest.param(
