@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from woomera_milter.attention import SayWhen, counted, needed
 from woomera_milter.bulletin import Bar, Bulletin, Figure, Table
 from woomera_milter.counters import STORE_BUCKETS, Amount, Tally
-from woomera_milter.period import Period
 from woomera_milter.statistics import Host, Statistics, StoredMessage
 from woomera_milter.text import line_for_people, size_for_people
 
@@ -122,7 +121,7 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
     yield Table(
         "Hosts",
         ("Host", "Intercepted", "Failed", "Passed", "Archived", "Last heard of"),
-        [_host_row(name, host, statistics.period, say_when) for name, host in _by_trouble(statistics)],
+        [_host_row(name, host, statistics.as_of, say_when) for name, host in _by_trouble(statistics)],
         frozenset({1, 2, 3, 4}),
     )
     yield Table(
@@ -150,19 +149,18 @@ def _told(message: StoredMessage, say_when: SayWhen) -> str:
 
 def _by_trouble(statistics: Statistics) -> list[tuple[str, Host]]:
     """Return the hosts, those with trouble first, then the busiest."""
-    ends_at = statistics.period.ends_at
 
     def rank(item: tuple[str, Host]) -> tuple[bool, int, int, str]:
         name, host = item
         failed, intercepted = host.tally.failed.total(), host.tally.intercepted.count
-        return not host.is_silent(ends_at), -failed, -intercepted, name
+        return not host.is_silent(statistics.as_of), -failed, -intercepted, name
 
     return sorted(statistics.hosts.items(), key=rank)
 
 
-def _host_row(name: str, host: Host, period: Period, say_when: SayWhen) -> tuple[str, ...]:
+def _host_row(name: str, host: Host, as_of: datetime, say_when: SayWhen) -> tuple[str, ...]:
     heard_of = say_when(host.seen_at) if host.seen_at else ""
-    if host.is_silent(period.ends_at):
+    if host.is_silent(as_of):
         heard_of += ", silent since"
     elif host.stopped:
         heard_of += ", stopped"
