@@ -120,7 +120,7 @@ def _look(statistics: Statistics, look: Look, configuration: config.Config, now:
     if look.as_text:
         text = Text(bulletin.as_text(made))
         text.highlight_regex(_HEADING, "bold")
-        Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text, end="")
+        Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text)
     if look.as_json:
         click.echo(json.dumps(report_view.document(statistics), indent=1, ensure_ascii=False))
 
