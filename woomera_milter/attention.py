@@ -10,6 +10,8 @@ from woomera_milter.statistics import Statistics
 LONGEST_WAIT = timedelta(days=1)
 """Of an archived copy on its host, before somebody should ask whether `woomera archive` runs at all."""
 
+_EXAMPLES = 5
+
 _MEANINGS = {
     "deadline": "storing took longer than milter.deadline",
     "internal": "a mistake of ours; please report the line of the log",
@@ -36,7 +38,17 @@ class Attention:
 
 def needed(statistics: Statistics, say_when: SayWhen) -> list[Attention]:
     """Return what needs attention; empty where all is well."""
-    sources = (_passed_over_limit, _failures, _untold, _stuck, _short_links, _backlogs, _silent, _unreadable)
+    sources = (
+        _passed_over_limit,
+        _failures,
+        _untold,
+        _stuck,
+        _short_links,
+        _backlogs,
+        _silent,
+        _silent_archives,
+        _unreadable,
+    )
     return [one for source in sources for one in source(statistics, say_when)]
 
 
@@ -62,9 +74,10 @@ def _failures(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
             "failed",
             f"{counted(count, 'attempt')} to store an over-limit message failed ({reason}): {meaning}",
             "the log of the host says more, by the queue id",
-            [f"{it.queue_id or '-'} on {it.host}, {say_when(it.at)}" for it in statistics.failures[reason]]
-            if reason in statistics.failures
-            else (),
+            [
+                f"{it.queue_id or '-'} on {it.host}, {say_when(it.at)}"
+                for it in statistics.failures.get(reason, ())
+            ],
         )
 
 
@@ -115,15 +128,32 @@ def _backlogs(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
 
 
 def _silent(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
-    ends_at = statistics.period.ends_at
-    silent = sorted(name for name, host in statistics.hosts.items() if host.is_silent(ends_at))
+    silent = [
+        (name, host.seen_at)
+        for name, host in sorted(statistics.hosts.items())
+        if host.seen_at and host.is_silent(statistics.as_of)
+    ]
     if silent:
-        seen = [(name, statistics.hosts[name].seen_at) for name in silent]
         yield Attention(
             "silent-host",
             f"{counted(len(silent), 'host')} fell silent: the milter there died, or cannot reach S3",
             "look at the milter's log there",
-            [f"{name}: last heard of {say_when(at)}" for name, at in seen[:5] if at],
+            [f"{name}: last heard of {say_when(seen_at)}" for name, seen_at in silent[:_EXAMPLES]],
+        )
+
+
+def _silent_archives(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+    silent = [
+        (name, host.backlog.told_at)
+        for name, host in sorted(statistics.hosts.items())
+        if host.backlog and host.backlog.told_at < statistics.as_of - LONGEST_WAIT
+    ]
+    if silent:
+        yield Attention(
+            "silent-archive",
+            f"`woomera archive` has not run for a day on {counted(len(silent), 'host')}",
+            "copies may wait there: have a timer run it, and see what it says",
+            [f"{name}: last run {say_when(told_at)}" for name, told_at in silent[:_EXAMPLES]],
         )
 
 

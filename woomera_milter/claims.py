@@ -20,7 +20,6 @@ from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.spool import Deadline
 from woomera_milter.store import Document, Store
 
-_PROBE_KEY = "processed/conditional-writes.json"
 _WRITE_TIMEOUT_S = 60
 
 
@@ -89,8 +88,9 @@ class Claims:
             return
         probe = {"about": "written twice to see whether this server honours conditional writes"}
         nonces = [probe | {"nonce": secrets.token_hex(8)} for _ in range(2)]
-        created = [self._store.create_json(_PROBE_KEY, nonce) for nonce in nonces]
-        replaced = self._store.replace_json(_PROBE_KEY, nonces[0] | {"replaced": True}, f'"{"0" * 32}"')
+        probe_key = f"{self._key_of('').rpartition('/')[0]}/conditional-writes.json"
+        created = [self._store.create_json(probe_key, nonce) for nonce in nonces]
+        replaced = self._store.replace_json(probe_key, nonces[0] | {"replaced": True}, f'"{"0" * 32}"')
         if created[1] or replaced:
             raise PermanentError(
                 "this S3 server ignores conditional writes (If-None-Match, If-Match), so two runs at once "

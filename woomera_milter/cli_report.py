@@ -5,7 +5,7 @@ import re
 import socket
 import sys
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
 
@@ -23,6 +23,9 @@ from woomera_milter.progress import ReportProgress
 from woomera_milter.report import Outcome, Report
 from woomera_milter.statistics import Statistics
 from woomera_milter.store import Store
+
+_SETTLES_WITHIN = timedelta(minutes=10)
+"""Snapshots of a day that has just ended are still on their way, and a report is sent once."""
 
 _HEADING = re.compile(r"^[A-Z][A-Z0-9 ,()-]{5,}(?=:|$)", re.MULTILINE)
 
@@ -83,7 +86,7 @@ def report_command(
         raise click.UsageError("--print and --json both write to stdout; give one of them")
     configuration = load(path)
     now = datetime.now(UTC)
-    period = Period.before(kind or configuration.report.period, until or now.date())
+    period = Period.before(kind or configuration.report.period, until or (now - _SETTLES_WITHIN).date())
     look = Look(as_text, html_path, as_json)
     if look:
         _look(_gathered(configuration, period, now), look, configuration, now)
@@ -103,7 +106,7 @@ def report_command(
 
 def _gathered(configuration: config.Config, period: Period, now: datetime) -> Statistics:
     store = Store(configuration.storage, max_connections=AT_ONCE)
-    statistics = Statistics(period, configuration.links.expires)
+    statistics = Statistics(period, configuration.links.expires, now)
     with ReportProgress() as progress:
         retention, archive = configuration.storage.retention, configuration.archive.prefix
         Gatherer(store, archive, retention, progress.read).fill(statistics, now)
@@ -117,7 +120,7 @@ def _look(statistics: Statistics, look: Look, configuration: config.Config, now:
     if look.as_text:
         text = Text(bulletin.as_text(made))
         text.highlight_regex(_HEADING, "bold")
-        Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text, end="")
+        Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text)
     if look.as_json:
         click.echo(json.dumps(report_view.document(statistics), indent=1, ensure_ascii=False))
 

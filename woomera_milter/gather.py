@@ -60,21 +60,14 @@ class Gatherer:
         def is_claim(listed: Listed) -> bool:
             return listed.modified_at >= claims_since
 
-        def is_nothing(_: Listed) -> bool:
-            return False
-
-        for prefix, is_wanted in {
-            snapshots.FOLDER: is_snapshot,
-            _PROCESSED: is_claim,
-            _MESSAGES: is_sidecar,
-            self._archive_prefix: is_nothing,
-            _REPORTS: is_nothing,
-        }.items():
+        wanted = {snapshots.FOLDER: is_snapshot, _PROCESSED: is_claim, _MESSAGES: is_sidecar}
+        for prefix in (*wanted, self._archive_prefix, _REPORTS):
+            is_wanted = wanted.get(prefix)
             for page in self._store.pages(prefix):
                 for listed in page.objects:
                     ends_at = listed.modified_at + self._retention if prefix == _MESSAGES else None
                     statistics.add_stored(prefix, listed.size_bytes, ends_at, now)
-                    if is_wanted(listed):
+                    if is_wanted and is_wanted(listed):
                         yield listed
 
     def _read(self, listed: Listed) -> tuple[Listed, Document | None]:

@@ -11,7 +11,7 @@ from woomera_milter.attention import SayWhen, counted, needed
 from woomera_milter.bulletin import Bar, Bulletin, Figure, Table
 from woomera_milter.counters import STORE_BUCKETS, Amount, Tally
 from woomera_milter.period import Period
-from woomera_milter.statistics import Host, Statistics, StoredMessage
+from woomera_milter.statistics import Host, Statistics, StoredMessage, Usage
 from woomera_milter.text import line_for_people
 
 _SENDERS = 10
@@ -122,25 +122,31 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
     )
     yield Table(
         "Hosts",
-        ("Host", "Intercepted", "Failed", "Passed", "Archived", "Last heard of"),
-        [_host_row(name, host, statistics.period, say_when) for name, host in _by_trouble(statistics)],
-        frozenset({1, 2, 3, 4}),
+        ("Host", "Intercepted", "Failed", "Passed"),
+        [_host_row(name, host, statistics.as_of, say_when) for name, host in _by_trouble(statistics)],
+        frozenset({1, 2, 3}),
     )
     yield Table(
         "In the bucket",
-        ("Prefix", "Objects", "Size", f"Deleted within {counted(statistics.period.days, 'day')}"),
+        ("Prefix", "Objects", "Size"),
         [
             (
-                prefix,
+                prefix + _ending(it, statistics.period),
                 f"{it.stored.count:,}",
                 wording.size(it.stored.size_bytes),
-                f"{it.ending.count:,} ({wording.size(it.ending.size_bytes)})" if it.ending.count else "",
             )
             for prefix, it in sorted(statistics.usage.items())
         ],
-        frozenset({1, 2, 3}),
+        frozenset({1, 2}),
         note="Messages are deleted by the bucket's lifecycle, as storage.retention tells it.",
     )
+
+
+def _ending(usage: Usage, period: Period) -> str:
+    if not usage.ending.count:
+        return ""
+    size = wording.size(usage.ending.size_bytes)
+    return f"\n{usage.ending.count:,} of them ({size}) deleted within {counted(period.days, 'day')}"
 
 
 def _told(message: StoredMessage, say_when: SayWhen) -> str:
@@ -151,29 +157,24 @@ def _told(message: StoredMessage, say_when: SayWhen) -> str:
 
 def _by_trouble(statistics: Statistics) -> list[tuple[str, Host]]:
     """Return the hosts, those with trouble first, then the busiest."""
-    ends_at = statistics.period.ends_at
 
     def rank(item: tuple[str, Host]) -> tuple[bool, int, int, str]:
         name, host = item
         failed, intercepted = host.tally.failed.total(), host.tally.intercepted.count
-        return not host.is_silent(ends_at), -failed, -intercepted, name
+        return not host.is_silent(statistics.as_of), -failed, -intercepted, name
 
     return sorted(statistics.hosts.items(), key=rank)
 
 
-def _host_row(name: str, host: Host, period: Period, say_when: SayWhen) -> tuple[str, ...]:
-    heard_of = say_when(host.seen_at) if host.seen_at else ""
-    if host.is_silent(period.ends_at):
-        heard_of += ", silent since"
-    elif host.stopped:
-        heard_of += ", stopped"
-    numbers = (
-        host.tally.intercepted.count,
-        host.tally.failed.total(),
-        host.tally.passed.count,
-        host.archived.count,
-    )
-    return (name, *(f"{number:,}" for number in numbers), heard_of)
+def _host_row(name: str, host: Host, as_of: datetime, say_when: SayWhen) -> tuple[str, ...]:
+    facts = []
+    if host.seen_at:
+        state = "silent since" if host.is_silent(as_of) else "stopped" if host.stopped else "last heard of"
+        facts.append(f"{state} {say_when(host.seen_at)}")
+    if host.archived.count:
+        facts.append(f"{counted(host.archived.count, 'copy', 'copies')} archived")
+    numbers = host.tally.intercepted.count, host.tally.failed.total(), host.tally.passed.count
+    return (f"{name}\n{', '.join(facts)}", *(f"{number:,}" for number in numbers))
 
 
 def _in_zone(zone: ZoneInfo) -> SayWhen:

@@ -135,9 +135,10 @@ class Statistics:
     ValueError where that is not what it should be.
     """
 
-    def __init__(self, period: Period, links_expire: timedelta) -> None:
+    def __init__(self, period: Period, links_expire: timedelta, now: datetime) -> None:
         """`links_expire`: how long links should live."""
         self.period = period
+        self.as_of = min(period.ends_at, now)
         self.totals = Totals()
         self.before = Totals()
         self.days = {day: Day() for day in last_days(period.until, CHART_DAYS)}
@@ -179,7 +180,8 @@ class Statistics:
     def _add_milter(self, document: Mapping[str, Any], day: date, host: str) -> None:
         tally, seen_at = Tally.of(document), datetime.fromisoformat(document["written_at"])
         every, stopped = timedelta(seconds=document["every_s"]), bool(document["stopped"])
-        if day <= self.period.until:
+        # Of the day after, too: a host whose last snapshot of the period was lost is not silent for that.
+        if self.period.previous.first <= day <= self.period.until:
             known = self.hosts.setdefault(host, Host())
             if known.seen_at is None or seen_at > known.seen_at:
                 known.seen_at, known.every, known.stopped = seen_at, every, stopped
@@ -198,23 +200,22 @@ class Statistics:
                 del seen[_EXAMPLES:]
 
     def _add_archive(self, document: Mapping[str, Any], day: date, host: str) -> None:
-        archived = Amount.of(document["archived"])
-        if day in self.period.previous:
-            self.before.archived.merge(archived)
-        if day not in self.period:
-            return
-        oldest_at = document["backlog"]["oldest_at"]
+        archived, oldest_at = Amount.of(document["archived"]), document["backlog"]["oldest_at"]
         backlog = Backlog(
             int(document["backlog"]["count"]),
             int(document["backlog"]["bytes"]),
             datetime.fromisoformat(oldest_at) if oldest_at else None,
             datetime.fromisoformat(document["written_at"]),
         )
-        known = self.hosts.setdefault(host, Host())
-        if known.backlog is None or backlog.told_at > known.backlog.told_at:
-            known.backlog = backlog
-        known.archived.merge(archived)
-        self.totals.archived.merge(archived)
+        if self.period.previous.first <= day <= self.period.until:
+            known = self.hosts.setdefault(host, Host())
+            if known.backlog is None or backlog.told_at > known.backlog.told_at:
+                known.backlog = backlog
+        if day in self.period.previous:
+            self.before.archived.merge(archived)
+        if day in self.period:
+            self.hosts[host].archived.merge(archived)
+            self.totals.archived.merge(archived)
 
     def add_sidecar(self, document: Mapping[str, Any], written_at: datetime, sender: str) -> None:
         """Take the sidecar of a message received in the period; `sender` is its author's address."""

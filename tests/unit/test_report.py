@@ -100,7 +100,7 @@ def bucket() -> Bucket:
 
 
 def gathered(bucket: Bucket, kind: str = "day", until: date = UNTIL) -> Statistics:
-    statistics = Statistics(Period.before(kind, until), timedelta(days=7))  # type: ignore[arg-type]
+    statistics = Statistics(Period.before(kind, until), timedelta(days=7), NOW)  # type: ignore[arg-type]
     Gatherer(bucket, "archive/", timedelta(days=30), lambda _: None).fill(statistics, NOW)
     return statistics
 
@@ -278,6 +278,26 @@ def test_a_host_that_nobody_stopped_and_that_tells_nothing_fell_silent(
     day = date.fromisoformat(written_at[:10])
     bucket.put_snapshot(snapshot(day=day, written_at=written_at, stopped=stopped))
     assert kinds(gathered(bucket)) == ["silent-host"] * is_silent
+
+
+def test_a_host_that_was_heard_of_just_now_is_not_silent_though_the_day_goes_on(bucket: Bucket) -> None:
+    bucket.put_snapshot(snapshot(day=UNTIL, written_at="2026-11-24T00:10:00Z"))
+    assert kinds(gathered(bucket, until=UNTIL + DAY)) == []
+
+
+def test_a_host_that_is_gone_for_long_is_not_called_silent_any_more(bucket: Bucket) -> None:
+    bucket.put_snapshot(snapshot(day=TODAY - 2 * DAY, written_at="2026-11-21T09:00:00Z"))
+    statistics = gathered(bucket)
+    assert (kinds(statistics), statistics.hosts) == ([], {})
+
+
+def test_a_host_on_which_the_archive_has_not_run_for_a_day_is_named(bucket: Bucket) -> None:
+    for host, age in (("host-1", timedelta(hours=20)), ("host-2", timedelta(hours=30))):
+        at = NOW - age
+        document = snapshots.archive_document(at.date(), host, at, Amount(), Amount(), None)
+        bucket.put(snapshots.archive_key(at.date(), host), document)
+    [matter] = needed(gathered(bucket), lambda moment: f"{moment:%d %H:%M}")
+    assert (matter.kind, list(matter.details)) == ("silent-archive", ["host-2: last run 22 18:15"])
 
 
 def test_a_host_whose_last_snapshot_came_after_midnight_is_not_silent(bucket: Bucket) -> None:
