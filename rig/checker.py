@@ -221,21 +221,46 @@ def _check_intercepted(
 
 
 def _check_link(notice: Notice, stored: StoredMessage, octets: bytes) -> None:
-    """Open the link as a stranger does, with nothing but what stands in the notice."""
-    require(len(notice.links) == 1, f"one link should stand on a line of its own; there are {notice.links}")
-    ends_at, named = stored.links_expire_at, notice.links_end_at
-    about_same = named <= ends_at < named + timedelta(minutes=1)
-    require(about_same, f"the notice says that the links end at {named}, the sidecar at {ends_at}")
-    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(notice.links[0]).query))
-    signed_at = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    signed_end = signed_at + timedelta(seconds=int(query["X-Amz-Expires"]))
-    require(signed_end == ends_at, f"the link works until {signed_end}, but the sidecar says {ends_at}")
-    with urllib.request.urlopen(notice.links[0], timeout=60) as reply:
+    """Open the links as a stranger does, with nothing but what stands in the notice."""
+    links = {
+        urllib.parse.unquote(urllib.parse.urlsplit(link).path).lstrip("/"): link for link in notice.links
+    }
+    by_key = {key: link for path, link in links.items() for key in stored.keys if path.endswith(f"/{key}")}
+    page, message = stored.folder + "index.html", stored.folder + "message.eml"
+    order = [key for key in (page, message) if key in stored.keys]
+    require(list(by_key)[: len(order)] == order, f"the notice's first links lead to {list(by_key)[:2]}")
+    require(
+        len(by_key) == len(notice.links),
+        "a link of the notice does not lead to what is stored of the message",
+    )
+    sizes = {it["key"]: it["size_bytes"] for it in stored.sidecar["attachments"]}
+    for key, link in by_key.items():
+        _check_end(link, notice, stored)
+        if key in sizes:
+            _check_attachment_link(link, sizes[key])
+    with urllib.request.urlopen(by_key[message], timeout=60) as reply:
         require(reply.read() == octets, "the link does not give the stored message")
         content_type, disposition = reply.headers["Content-Type"], reply.headers["Content-Disposition"] or ""
     require(content_type == "message/rfc822", f"the link's content type is {content_type}")
     is_file = disposition.startswith("attachment; filename") and ".eml" in disposition
     require(is_file, f"the link's content disposition is {disposition!r}")
+
+
+def _check_attachment_link(link: str, size_bytes: int) -> None:
+    with urllib.request.urlopen(link, timeout=60) as reply:
+        length, disposition = len(reply.read()), reply.headers["Content-Disposition"] or ""
+    require(length == size_bytes, f"the link of an attachment of {size_bytes} octets gives {length}")
+    require(disposition.startswith("attachment; "), f"an attachment's content disposition is {disposition!r}")
+
+
+def _check_end(link: str, notice: Notice, stored: StoredMessage) -> None:
+    ends_at, named = stored.links_expire_at, notice.links_end_at
+    about_same = named <= ends_at < named + timedelta(minutes=1)
+    require(about_same, f"the notice says that the links end at {named}, the sidecar at {ends_at}")
+    query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(link).query))
+    signed_at = datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    signed_end = signed_at + timedelta(seconds=int(query["X-Amz-Expires"]))
+    require(signed_end == ends_at, f"the link works until {signed_end}, but the sidecar says {ends_at}")
 
 
 def _check_facts(notice: Notice, stored: StoredMessage, limits: Limits) -> None:

@@ -69,8 +69,29 @@ class MemoryStore(Store):
         self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
     ) -> Stored:
         """As Store's."""
+        return self._put_file(key, message, now)
+
+    def put_attachment(
+        self,
+        key: str,
+        attachment: SpooledMessage,
+        content_type: str,
+        file_name: str,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        """As Store's."""
+        return self._put_file(key, attachment, now)
+
+    def _put_file(self, key: str, spooled: SpooledMessage, now: datetime) -> Stored:
         self.step("put", key)
-        self.put_octets(key, os.pread(message.fileno(), message.size_bytes, 0))
+        self.put_octets(key, os.pread(spooled.fileno(), spooled.size_bytes, 0))
+        return Stored(key, now + timedelta(days=30))
+
+    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
+        """As Store's."""
+        self.step("put", key)
+        self.put_octets(key, html)
         return Stored(key, now + timedelta(days=30))
 
     def put_json(self, key: str, value: object, deadline: Deadline) -> None:

@@ -11,7 +11,8 @@ readonly DEBIAN_PACKAGES=(sendmail-bin sendmail-cf m4 libmilter-dev gcc libc6-de
 readonly DEBIAN_PYTHON=(python3-venv python3-dev)
 readonly AMAZON_PACKAGES=(sendmail sendmail-cf m4 sendmail-milter-devel gcc)
 readonly AMAZON_PYTHON=(python3.11 python3.11-devel)
-readonly BROWSER=chromium # the tests look at the notice in it
+readonly BROWSER=chromium # the tests look at notices and pages in it
+readonly BROWSER_DRIVER=chromium-driver # Amazon Linux has it in the package of the browser
 readonly FORMAIL=procmail # which holds formail, to which the benchmark of mboxes compares
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
@@ -64,7 +65,7 @@ is_installed_on_debian() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/d
 
 install_on_debian() {
     local wanted=("${DEBIAN_PACKAGES[@]}") missing=() package
-    [[ $1 == demo ]] || wanted+=("$BROWSER")
+    [[ $1 == demo ]] || wanted+=("$BROWSER" "$BROWSER_DRIVER")
     [[ $1 != bench ]] || wanted+=("$FORMAIL")
     find_python >/dev/null || wanted+=("${DEBIAN_PYTHON[@]}")
     for package in "${wanted[@]}"; do

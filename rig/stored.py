@@ -31,10 +31,11 @@ _HIDDEN_FIELD = re.compile(rb"^(?:resent-)?bcc[ \t]*:.*\r\n(?:[ \t].*\r\n)*", re
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message's folder in the bucket, with its slash, and its sidecar."""
+    """A message's folder in the bucket, with its slash, its sidecar, and the keys of all that lies there."""
 
     folder: str
     sidecar: dict[str, Any]
+    keys: tuple[str, ...]
 
     @property
     def links_expire_at(self) -> datetime:
@@ -86,21 +87,26 @@ def check_stored(
 
 def check_nothing_else_stored(bucket: Bucket, messages: Sequence[StoredMessage]) -> None:
     """Hold the bucket to nothing but these messages; not for runs in which attempts failed."""
-    expected = [it.folder + name for it in messages for name in ("envelope.json", "message.eml")]
+    expected = sorted(key for it in messages for key in it.keys)
     keys = bucket.list_keys()
-    require(keys == sorted(expected), f"the bucket holds {keys}, expected {sorted(expected)}")
+    require(keys == expected, f"the bucket holds {keys}, expected {expected}")
 
 
 def _found(bucket: Bucket, woomera_id: str) -> StoredMessage:
     keys = [key for key in bucket.list_keys() if f"/{woomera_id}/" in key]
-    names = [key.rpartition("/")[2] for key in keys]
-    require(names == ["envelope.json", "message.eml"], f"of message {woomera_id} the bucket holds {keys}")
-    sidecar: dict[str, Any] = json.loads(bucket.read(keys[0]))
-    folder = keys[0].removesuffix("envelope.json")
+    sidecar_keys = [key for key in keys if key.endswith(f"/{woomera_id}/envelope.json")]
+    require(len(sidecar_keys) == 1, f"of message {woomera_id} the bucket holds {keys}")
+    sidecar: dict[str, Any] = json.loads(bucket.read(sidecar_keys[0]))
+    folder = sidecar_keys[0].removesuffix("envelope.json")
+    attachment_keys = {it["key"] for it in sidecar["attachments"] if it["key"]}
+    expected_keys = {folder + "envelope.json", folder + "message.eml"} | attachment_keys
+    surplus = set(keys) - expected_keys - {folder + "index.html"}
+    require(expected_keys <= set(keys), f"of message {woomera_id} the bucket holds only {keys}")
+    require(not surplus, f"of message {woomera_id} the sidecar tells nothing of {surplus}")
     day = _moment(sidecar["received_at"])
     expected = f"messages/{day:%Y/%m/%d}/{woomera_id}/"
     require(folder.endswith(expected), f"message {woomera_id} lies in {folder}, not in {expected}")
-    return StoredMessage(folder, sidecar)
+    return StoredMessage(folder, sidecar, tuple(keys))
 
 
 def _header_facts(octets: bytes) -> dict[str, str]:

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import click
 
-from woomera_milter import archive_check, check, cli_archive, cli_stored, cli_sweep, config, log, milter
+from woomera_milter import (
+    archive_check,
+    check,
+    cli_archive,
+    cli_stored,
+    cli_sweep,
+    config,
+    extras,
+    log,
+    milter,
+)
 from woomera_milter.cli_base import exits, load
 from woomera_milter.destinations import Destinations
 from woomera_milter.errors import EX_CONFIG
@@ -113,7 +123,7 @@ def _interceptor(configuration: config.Config) -> Interceptor:
     now = datetime.now(UTC)
     signer.ends_at(now, now + configuration.storage.retention)
     SpooledMessage(settings.spool).close()
-    store = Store(configuration.storage, max_connections=settings.max_concurrent)
+    store = Store(configuration.storage, max_connections=settings.max_concurrent + extras.AT_ONCE)
     return Interceptor(
         configuration,
         Destinations(settings.mailers, settings.sendmail),

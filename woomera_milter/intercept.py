@@ -75,7 +75,7 @@ class Interceptor:
     def _notice(self, over: OverLimit, offloaded: Offloaded) -> Replacement:
         notice = self._composer.compose(
             facts_of(offloaded, over.envelope.envelope_sender, self._limit_bytes),
-            Links(message=offloaded.message_link, page=None),
+            Links(message=offloaded.message_link, page=offloaded.page_link),
             offloaded.links_expire_at,
             remaining_bytes(over.headers, self._subject_prefix),
         )

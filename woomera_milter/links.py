@@ -3,7 +3,7 @@
 A link that says "until Tuesday" works until Tuesday: its end is the earliest of what the
 configuration wants, what SigV4 allows (7 days), the end of the signer's credentials, and
 the day on which the lifecycle deletes the object (S3 User Guide, "Download and upload
-objects with presigned URLs").
+objects with presigned URLs"). Of these CloudFront's links know the first and the last alone.
 """
 
 import threading
@@ -15,6 +15,7 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woomera_milter import aws, config
+from woomera_milter.cloudfront import CloudFrontSigner
 from woomera_milter.errors import PermanentError
 
 if TYPE_CHECKING:
@@ -28,26 +29,20 @@ _REMEDY = (
     "sign with an IAM user's keys (links.profile, or links.access_key_id and links.secret_access_key), "
     "which live as long as the link says; a role's session ends after hours"
 )
+_KEEP_LONGER = "let the bucket's lifecycle keep messages longer, or lower links.minimum"
 
 
 class Signer:
-    """Makes links that strangers can open. Safe to use from many threads at once.
-
-    Raise PermanentError for a kind of link that this version cannot make.
-    """
+    """Makes links that strangers can open. Safe to use from many threads at once."""
 
     def __init__(self, links: config.Links, storage: config.Storage) -> None:
-        if links.kind != "presigned":
-            raise PermanentError(
-                f"links.kind: {links.kind} is not available in this version",
-                remedy="use presigned",
-                reason="links",
-            )
         self._links = links
         self._storage = storage
         self._lock = threading.Lock()
         self._connection: tuple[Session, S3Client] | None = None
         self._connected_at = 0.0
+        is_cloudfront = links.kind == "cloudfront"
+        self._cloudfront = CloudFrontSigner(links.cloudfront, storage.prefix) if is_cloudfront else None
 
     def ends_at(self, now: datetime, object_ends_at: datetime) -> datetime:
         """Return when a link to an object that lives until `object_ends_at` will end, in whole seconds.
@@ -63,11 +58,14 @@ class Signer:
         if ends_at < least:
             raise _error(
                 f"a link would end at {ends_at:%Y-%m-%dT%H:%M:%SZ}, sooner than links.minimum allows",
+                _KEEP_LONGER if object_ends_at <= ends_at + timedelta(seconds=1) else _REMEDY,
             )
         return ends_at
 
     def sign(self, key: str, ends_at: datetime) -> str:
         """Return a link to `key` (below storage.prefix) that works until `ends_at`."""
+        if self._cloudfront:
+            return self._cloudfront.sign(key, ends_at)
         _, client = self._connected()
         while True:
             signed_at = datetime.now(UTC).replace(microsecond=0)
@@ -81,9 +79,11 @@ class Signer:
                 return link
 
     def _end(self, now: datetime, object_ends_at: datetime) -> datetime:
-        ends = [now + self._links.expires, now + SIGV4_LONGEST, object_ends_at]
-        if (credentials_end := self._credentials_end()) is not None:
-            ends.append(credentials_end)
+        ends = [now + self._links.expires, object_ends_at]
+        if not self._cloudfront:
+            ends.append(now + SIGV4_LONGEST)
+            if (credentials_end := self._credentials_end()) is not None:
+                ends.append(credentials_end)
         return min(ends).astimezone(UTC).replace(microsecond=0)
 
     def _credentials_end(self) -> datetime | None:
@@ -138,5 +138,5 @@ class Signer:
         return session, client
 
 
-def _error(problem: str) -> PermanentError:
-    return PermanentError(f"links: {problem}", remedy=_REMEDY, reason="links")
+def _error(problem: str, remedy: str = _REMEDY) -> PermanentError:
+    return PermanentError(f"links: {problem}", remedy=remedy, reason="links")

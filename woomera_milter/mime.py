@@ -32,6 +32,7 @@ __all__ = [
     "Part",
     "Protection",
     "attachments",
+    "body_html",
     "body_text",
     "decoded_chunks",
     "first",
@@ -190,6 +191,15 @@ def body_text(fd: int, root: Part, max_bytes: int) -> BodyText:
             if text.strip():
                 return BodyText(beginning, is_cut or not complete)
     return BodyText("", truncated)
+
+
+def body_html(fd: int, root: Part, max_bytes: int) -> BodyText | None:
+    """The beginning of the message's text/html, markup and all, at most `max_bytes`; None without one."""
+    leaf = next((leaf for leaf in _body_leaves(root) if leaf.content_type == "text/html"), None)
+    if leaf is None:
+        return None
+    octets, complete = _beginning(fd, leaf, max_bytes)
+    return BodyText(decode(octets, leaf.charset or "", complete=complete), truncated=not complete)
 
 
 def _beginning(fd: int, part: Part, max_bytes: int) -> tuple[bytes, bool]:

@@ -11,45 +11,21 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import jinja2
 
-from woomera_milter import config
+from woomera_milter import config, wording
 from woomera_milter.errors import ConfigError, PermanentError
 from woomera_milter.mime import Protection
-from woomera_milter.text import cut, line_for_people, lines_for_people
+from woomera_milter.text import cut, lines_for_people
 
 MAX_MESSAGE_BYTES = 100 * 1024 - 1  # of the whole notice: SES-safe is under 100 KB
 MAX_HEADER_BYTES = 64 * 1024  # of the original's header fields that stay
 RESERVED_BYTES = 2 * 1024  # our own header fields, and Received, Date and Message-ID, which sendmail may add
 
 TEXT_TEMPLATE, HTML_TEMPLATE = "notice.txt", "notice.html"
-_MAX_LINE_CHARS = 300  # of what a sender wrote and we show on one line: an address, a subject, a file name
 _MAX_ATTACHMENTS = 500  # more never fit; a hostile message may have a hundred thousand
-
-_KINDS = {
-    "application/gzip": "compressed file",
-    "application/msword": "Word document",
-    "application/octet-stream": "file",
-    "application/pdf": "PDF document",
-    "application/rtf": "text document",
-    "application/vnd.ms-excel": "Excel workbook",
-    "application/vnd.ms-powerpoint": "PowerPoint presentation",
-    "application/vnd.oasis.opendocument.presentation": "presentation",
-    "application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
-    "application/vnd.oasis.opendocument.text": "text document",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel workbook",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
-    "application/x-zip-compressed": "ZIP archive",
-    "application/zip": "ZIP archive",
-    "message/rfc822": "email message",
-    "text/calendar": "calendar entry",
-    "text/csv": "table (CSV)",
-    "text/html": "web page",
-    "text/plain": "plain text",
-}
-_KIND_FAMILIES = {"audio": "sound", "image": "picture", "video": "video"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,21 +73,26 @@ class Notice:
     body: bytes
 
 
+def template_environment(own_templates: Path | None) -> jinja2.Environment:
+    """Where templates come from: the user's folder, where it has one of that name, else ours."""
+    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("woomera_milter", "templates")]
+    if own_templates:
+        loaders.insert(0, jinja2.FileSystemLoader(own_templates))
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 class Composer:
     """Composes notices. Raises ConfigError if the templates cannot serve, so that it shows at start."""
 
     def __init__(self, settings: config.Notice) -> None:
         self._settings = settings
-        loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("woomera_milter", "templates")]
-        if settings.templates:
-            loaders.insert(0, jinja2.FileSystemLoader(settings.templates))
-        environment = jinja2.Environment(
-            loader=jinja2.ChoiceLoader(loaders),
-            autoescape=jinja2.select_autoescape(["html"]),
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        environment = template_environment(settings.templates)
         try:
             self._text = environment.get_template(TEXT_TEMPLATE)
             self._html = environment.get_template(HTML_TEMPLATE)
@@ -159,23 +140,24 @@ class Composer:
         text, text_is_cut = cut(facts.text, text_bytes)
         return {
             "id": facts.id,
-            "sender": _one_line(facts.header_from) or "an unnamed sender",
-            "subject": _one_line(facts.subject),
-            "sent": _one_line(facts.date),
-            "size": _size(facts.size_bytes),
-            "limit": _size(facts.limit_bytes),
+            "sender": wording.one_line(facts.header_from) or "an unnamed sender",
+            "subject": wording.one_line(facts.subject),
+            "sent": wording.one_line(facts.date),
+            "size": wording.size(facts.size_bytes),
+            "limit": wording.size(facts.limit_bytes),
             "links": links,
-            "expires": _moment(expires_at),
+            "expires": wording.moment(expires_at),
             "attachments": [
                 {
-                    "name": _one_line(attachment.name),
-                    "kind": _kind(attachment.content_type),
-                    "size": _size(attachment.size_bytes),
+                    "name": wording.one_line(attachment.name),
+                    "kind": wording.kind(attachment.content_type),
+                    "size": wording.size(attachment.size_bytes),
                     "link": attachment.link,
                 }
                 for attachment in facts.attachments[:attachment_count]
             ],
             "attachment_count": len(facts.attachments),
+            "linked_count": sum(attachment.link is not None for attachment in facts.attachments),
             "text_lines": lines_for_people(text).splitlines(),
             "text_is_cut": facts.text_truncated or text_is_cut,
             "protection": facts.protection.value if facts.protection else None,
@@ -236,29 +218,3 @@ def _part(subtype: str, text: str) -> bytes:
     )
     fields = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n"
     return fields.encode() + b"\r\n" + encoded
-
-
-def _one_line(text: str, max_chars: int = _MAX_LINE_CHARS) -> str:
-    """What a sender wrote, on one line, not too long, and without what mail clients make links of."""
-    line = " ".join(line_for_people(text).split()).replace("://", ":// ")
-    return line if len(line) <= max_chars else f"{line[:max_chars]}…"
-
-
-def _size(size_bytes: int) -> str:
-    """In KB, MB or GB of 1024, as SES counts."""
-    if size_bytes < 1024:
-        return f"{size_bytes} bytes"
-    for unit, unit_bytes in (("KB", 1024), ("MB", 1024**2)):
-        if round(size_bytes / unit_bytes, 1) < 1024:
-            return f"{size_bytes / unit_bytes:.1f} {unit}"
-    return f"{size_bytes / 1024**3:.1f} GB"
-
-
-def _moment(moment: datetime) -> str:
-    utc = moment.astimezone(UTC)
-    return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
-
-
-def _kind(content_type: str) -> str:
-    family = content_type.partition("/")[0]
-    return _KINDS.get(content_type) or _KIND_FAMILIES.get(family) or _one_line(content_type, 60)

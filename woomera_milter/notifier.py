@@ -131,7 +131,7 @@ class Notifier:
             copy.message.close()
         notice = self._composer.compose(
             facts_of(offloaded, envelope.envelope_sender, self._configuration.limit),
-            Links(message=offloaded.message_link, page=None),
+            Links(message=offloaded.message_link, page=offloaded.page_link),
             offloaded.links_expire_at,
             heading.size_bytes,
         )

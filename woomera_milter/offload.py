@@ -4,16 +4,20 @@ Called by the milter and the sweep; the message is stored and verified before th
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Literal
 
 from woomera_milter import config, log, mime, new_notice
+from woomera_milter.extras import WINDOW_BYTES, Extras, LinkedAttachment, Source
 from woomera_milter.links import Signer
-from woomera_milter.mime import Attachment, BodyText, HeaderFacts, HeaderField, Protection
+from woomera_milter.mime import Attachment, BodyText, HeaderFacts, HeaderField, Part, Protection
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
-from woomera_milter.store import Store, message_key, sidecar_key
+from woomera_milter.store import Store, Stored, message_key, sidecar_key
+
+OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on is as long
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +38,27 @@ class Contents:
     attachments: Sequence[Attachment]
     text: BodyText
     protection: Protection | None
+    root: Part | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What is known of a message, and its attachments on their way to S3."""
+
+    contents: Contents
+    uploads: Sequence[Future[Stored]]
 
 
 @dataclass(frozen=True, slots=True)
 class Offloaded:
-    """A message that is safe in S3."""
+    """A message that is safe in S3. `attachment_links` are those of its attachments, in their order."""
 
     id: str
     contents: Contents
     size_bytes: int
     message_link: str
+    attachment_links: Sequence[str | None]
+    page_link: str | None
     links_expire_at: datetime
 
 
@@ -54,6 +69,7 @@ class Offload:
         self._text_bytes = configuration.notice.include_text
         self._store = store
         self._signer = signer
+        self._extras = Extras(configuration, store)
 
     def run(
         self,
@@ -64,46 +80,94 @@ class Offload:
         origin: Origin,
         deadline: Deadline,
     ) -> Offloaded:
-        """Store message and sidecar, then make the link.
+        """Store message, attachments, sidecar and page, and make the links, which all end at one moment.
 
         Raise the errors of Store and Signer; whatever was stored by then is the lifecycle's to remove.
         """
         key = message_key(message_id, origin.received_at)
         facts = mime.header_facts(headers)
         file_name = mime.safe_file_name(facts.subject, fallback="message") + ".eml"
+        source = Source(message_id, origin.queue_id, origin.received_at, message, facts)
         with ThreadPoolExecutor(1) as reader:  # the body is read while the upload waits for the network
-            contents = reader.submit(self._read, origin.queue_id, message, facts)
-            stored = self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
-            links_expire_at = self._signer.ends_at(datetime.now(UTC), stored.ends_at)
+            reading = reader.submit(self._begin, source, deadline.for_extras())
+            try:
+                stored = self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
+            except BaseException:
+                for upload in reading.result().uploads:
+                    upload.cancel()
+                raise
+        contents = reading.result().contents
+        kept = self._extras.finish_attachments(source, reading.result().uploads, deadline.for_extras())
+        ends = [stored.ends_at, *(attachment.ends_at for attachment in kept if attachment)]
+        links_expire_at = self._signer.ends_at(datetime.now(UTC), min(ends))
+        links = [self._signer.sign(one.key, links_expire_at) if one else None for one in kept]
+        links += [None] * (len(contents.attachments) - len(links))
         offloaded = Offloaded(
             id=message_id,
-            contents=contents.result(),
+            contents=contents,
             size_bytes=message.size_bytes,
             message_link=self._signer.sign(key, links_expire_at),
+            attachment_links=links,
+            page_link=None,
             links_expire_at=links_expire_at,
         )
-        sidecar = _sidecar(offloaded, envelope, headers, origin, message.sha256.hex())
+        page = self._begin_page(source, offloaded, deadline.for_extras())
+        sidecar = _sidecar(offloaded, envelope, headers, origin, message.sha256.hex(), kept)
         self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
-        return offloaded
+        stored_page = self._extras.finish_page(source, page, links_expire_at, deadline.for_extras())
+        if stored_page is None:
+            return offloaded
+        return replace(offloaded, page_link=self._signer.sign(stored_page.key, links_expire_at))
 
-    def _read(self, queue_id: str, message: SpooledMessage, facts: HeaderFacts) -> Contents:
-        fd = message.fileno()
+    def _begin(self, source: Source, deadline: Deadline) -> _Begun:
+        contents = self._read(source)
+        # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
+        if contents.protection:
+            return _Begun(contents, [])
+        return _Begun(contents, self._extras.begin_attachments(source, contents.attachments, deadline))
+
+    def _begin_page(
+        self, source: Source, offloaded: Offloaded, deadline: Deadline
+    ) -> "Future[Stored] | None":
+        contents = offloaded.contents
+        if contents.root is None or contents.protection:
+            return None
+        linked = map(LinkedAttachment, contents.attachments, offloaded.attachment_links)
+        return self._extras.begin_page(
+            source,
+            contents.root,
+            list(linked),
+            offloaded.message_link,
+            offloaded.links_expire_at,
+            deadline,
+        )
+
+    def _read(self, source: Source) -> Contents:
+        fd = source.message.fileno()
         try:
-            root = mime.outline(fd, message.size_bytes)
+            root = mime.outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
             text = mime.body_text(fd, root, self._text_bytes)
             return Contents(
-                headers=facts,
-                attachments=mime.attachments(fd, root),
+                headers=source.headers,
+                attachments=mime.attachments(fd, root, window_bytes=WINDOW_BYTES),
                 text=text,
                 protection=mime.protection(root, text.text),
+                root=root,
             )
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
-            log.degraded(queue_id, "attachments and text", type(error).__name__)
-            return Contents(facts, attachments=(), text=BodyText("", truncated=False), protection=None)
+            log.degraded(source.queue_id, "attachments and text", type(error).__name__)
+            return Contents(
+                source.headers, attachments=(), text=BodyText("", truncated=False), protection=None
+            )
 
 
 def _sidecar(
-    offloaded: Offloaded, envelope: Envelope, headers: Sequence[HeaderField], origin: Origin, sha256: str
+    offloaded: Offloaded,
+    envelope: Envelope,
+    headers: Sequence[HeaderField],
+    origin: Origin,
+    sha256: str,
+    kept: Sequence[Stored | None],
 ) -> dict[str, object]:
     facts = offloaded.contents.headers
     return {
@@ -121,8 +185,13 @@ def _sidecar(
         "size_bytes": offloaded.size_bytes,
         "sha256": sha256,
         "attachments": [
-            {"name": one.name, "content_type": one.content_type, "size_bytes": one.size_bytes, "key": None}
-            for one in offloaded.contents.attachments
+            {
+                "name": one.name,
+                "content_type": one.content_type,
+                "size_bytes": one.size_bytes,
+                "key": stored.key if stored else None,
+            }
+            for one, stored in zip_longest(offloaded.contents.attachments, kept)
         ],
         "protection": offloaded.contents.protection,
         "notice_headers": [[name, value.decode("ascii")] for name, value in new_notice.kept_of(headers)],

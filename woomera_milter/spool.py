@@ -8,6 +8,7 @@ import hashlib
 import io
 import os
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,16 +37,21 @@ class Envelope:
 class Deadline:
     """A moment by which work has to be done, on the monotonic clock; `setting` is the key that sets it."""
 
-    __slots__ = ("_at", "_setting")
+    __slots__ = ("_at", "_setting", "_timeout_s")
 
     def __init__(self, timeout_s: float, setting: str = "milter.deadline") -> None:
         self._at = time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
         self._setting = setting
 
     @property
     def remaining_s(self) -> float:
         """Seconds left; negative when it has passed."""
         return self._at - time.monotonic()
+
+    def for_extras(self) -> "Deadline":
+        """Return a deadline a third earlier, so that what may be left out never takes the rest's time."""
+        return Deadline(self.remaining_s - self._timeout_s / 3)
 
     def check(self, attempted: str) -> None:
         """Raise DeadlineError if the time is up."""
@@ -112,12 +118,15 @@ def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int) -> bool:
 class SpooledMessage:
     """A message in wire form, in an unnamed file of mode 0600, hashed with SHA-256 as it is written.
 
-    Whoever holds it calls `close` once; nothing else removes it but the end of the process.
+    So are its attachments, decoded. Whoever holds it calls `close` once; nothing else removes it but
+    the end of the process.
     """
 
     def __init__(self, folder: Path) -> None:
         """Raise TemporaryError where `folder` cannot take a file."""
         self.size_bytes = 0
+        self._holders = 1
+        self._holders_lock = threading.Lock()
         self._sha256 = hashlib.sha256()
         try:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - held until close()
@@ -136,9 +145,17 @@ class SpooledMessage:
         self._sha256.update(octets)
         self.size_bytes += len(octets)
 
+    def share(self) -> None:
+        """Let one more hold it: the file stays until each of them has called `close`."""
+        with self._holders_lock:
+            self._holders += 1
+
     def close(self) -> None:
-        """Give the disk space back."""
-        self._file.close()
+        """Give the disk space back, once nobody holds it any more."""
+        with self._holders_lock:
+            self._holders -= 1
+            if self._holders == 0:
+                self._file.close()
 
     def fileno(self) -> int:
         """The descriptor, for pread(2) only: the file's own position belongs to the writer."""

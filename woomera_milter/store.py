@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import quote
 
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woomera_milter import aws, config
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.served import attachment_disposition, harmless_type
 from woomera_milter.spool import Deadline, SpooledMessage, SpoolReader
 from woomera_milter.wire import WireMessage
 
@@ -78,6 +78,8 @@ _REMEDIES = {
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",
     "ProfileNotFound": "correct storage.profile",
 }
+# The end of an attachment's key, which a log must not tell.
+_ATTACHMENT_NAME = re.compile(r"(?P<number>/[0-9]{1,4}/)[^/]+\Z")
 _DEFAULT_REMEDY = "see whether S3 and the network are well; it is tried again when the client sends again"
 
 
@@ -89,6 +91,16 @@ def message_key(message_id: str, received_at: datetime) -> str:
 def sidecar_key(message_id: str, received_at: datetime) -> str:
     """Return the key of the sidecar beside that message."""
     return f"{_folder(message_id, received_at)}envelope.json"
+
+
+def page_key(message_id: str, received_at: datetime) -> str:
+    """Return the key of the page on which that message can be read."""
+    return f"{_folder(message_id, received_at)}index.html"
+
+
+def attachment_key(message_id: str, received_at: datetime, number: int, name: str) -> str:
+    """Return the key of that message's attachment `number`, from 1; `name` is a safe file name."""
+    return f"{_folder(message_id, received_at)}{number}/{name}"
 
 
 def _folder(message_id: str, received_at: datetime) -> str:
@@ -146,16 +158,49 @@ class Store:
         self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
     ) -> Stored:
         """Store the spooled message as `message/rfc822`, to be saved as `file_name` by browsers."""
+        return self._put_spooled(key, message, "message/rfc822", file_name, deadline, now)
+
+    def put_attachment(
+        self,
+        key: str,
+        attachment: SpooledMessage,
+        content_type: str,
+        file_name: str,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        """Store a spooled attachment, to be saved as `file_name`; only harmless types are kept."""
+        return self._put_spooled(key, attachment, harmless_type(content_type), file_name, deadline, now)
+
+    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
+        """Store a page of UTF-8 HTML, which browsers show."""
+        answer = self._put(self._octets_request(key, html, "text/html; charset=utf-8"), deadline)
+        return self._stored(key, answer, now)
+
+    def _put_spooled(
+        self,
+        key: str,
+        spooled: SpooledMessage,
+        content_type: str,
+        file_name: str,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
         request: PutObjectRequestTypeDef = {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
-            "ContentLength": message.size_bytes,
-            "ContentType": "message/rfc822",
-            "ContentDisposition": _attachment_disposition(file_name),
-            "ContentMD5": b64encode(message.md5()).decode(),
-            "ChecksumSHA256": b64encode(message.sha256).decode(),
+            "ContentLength": spooled.size_bytes,
+            "ContentType": content_type,
+            "ContentDisposition": attachment_disposition(file_name),
+            "ContentMD5": b64encode(spooled.md5()).decode(),
+            "ChecksumSHA256": b64encode(spooled.sha256).decode(),
         }
-        answer = self._put(request, deadline, lambda: io.BufferedReader(SpoolReader(message, deadline)))
+        answer = self._put(
+            request, deadline, lambda: io.BufferedReader(SpoolReader(spooled, deadline), _CHUNK_BYTES)
+        )
+        return self._stored(key, answer, now)
+
+    def _stored(self, key: str, answer: "PutObjectOutputTypeDef", now: datetime) -> Stored:
         return Stored(key, self._ends_at(answer.get("Expiration", ""), now + self._storage.retention))
 
     def put_archived(self, key: str, message: WireMessage, deadline: Deadline) -> None:
@@ -176,11 +221,14 @@ class Store:
 
     def _json_request(self, key: str, value: object) -> "PutObjectRequestTypeDef":
         octets = json.dumps(value, ensure_ascii=False, indent=1).encode()
+        return self._octets_request(key, octets, "application/json")
+
+    def _octets_request(self, key: str, octets: bytes, content_type: str) -> "PutObjectRequestTypeDef":
         return {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
             "Body": octets,
-            "ContentType": "application/json",
+            "ContentType": content_type,
             "ContentMD5": b64encode(hashlib.md5(octets, usedforsecurity=False).digest()).decode(),
             "ChecksumSHA256": b64encode(hashlib.sha256(octets).digest()).decode(),
         }
@@ -294,7 +342,9 @@ class Store:
         deadline: Deadline,
         open_body: Callable[[], io.BufferedReader] | None = None,
     ) -> "PutObjectOutputTypeDef":
-        attempted = f"storing s3://{request['Bucket']}/{request['Key']}"
+        # An attachment's key ends with its name, which is nobody's business who reads a log.
+        named = _ATTACHMENT_NAME.sub(r"\g<number>...", request["Key"])
+        attempted = f"storing s3://{request['Bucket']}/{named}"
         deadline.check(attempted)
         if self._storage.encryption != "none":
             request["ServerSideEncryption"] = self._storage.encryption
@@ -358,12 +408,6 @@ class Store:
             with contextlib.suppress(ValueError):  # not RFC 7231's date: as if there were no rule
                 ends_at = min(ends_at, parsedate_to_datetime(found[1]).astimezone(UTC))
         return ends_at
-
-
-def _attachment_disposition(file_name: str) -> str:
-    """Return a Content-Disposition that saves under `file_name` (RFC 6266, Appendix D)."""
-    ascii_name = re.sub(r'[^\x20-\x7e]|["\\%]', "_", file_name)
-    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name, safe='')}"
 
 
 def _code(error: BaseException | None) -> str:

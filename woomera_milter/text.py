@@ -101,9 +101,9 @@ def cut(text: str, max_bytes: int) -> tuple[str, bool]:
     return beginning, True
 
 
-# What is not closed runs to the end of the text. So every alternative consumes what it looked at, and
-# a million unclosed tags cost no more than one.
-_MARKUP = re.compile(
+# The markup in HTML. What is not closed runs to the end of the text. So every alternative consumes what it
+# looked at, and a million unclosed tags cost no more than one.
+MARKUP = re.compile(
     r"""<!--.*?(?:-->|\Z)
     | <(?P<unseen>script|style|title)\b.*?(?:</(?P=unseen)\b[^>]*(?:>|\Z)|\Z)
     | <(?P<close>/?)(?P<name>[a-z][a-z0-9]*)
@@ -132,9 +132,13 @@ _HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
 def from_html(markup: str) -> str:
     """What a person would read of an HTML document: no tags, no links' targets, no scripts or styles."""
     words = re.sub(r"\s+", " ", _UNSEEN.sub("", _WHITE_SPACE.sub(" ", markup)))
-    marked = _MARKUP.sub(_mark, words)
-    text = html.unescape(_HUGE_REFERENCE.sub("\ufffd", _GAP.sub(_gap, marked)))
-    return lines_for_people(text.replace("\xa0", " ")).strip()
+    marked = MARKUP.sub(_mark, words)
+    return unescaped(_GAP.sub(_gap, marked)).replace("\xa0", " ").strip()
+
+
+def unescaped(markup: str) -> str:
+    """The text that HTML without tags stands for, without characters that hide or reorder."""
+    return lines_for_people(html.unescape(_HUGE_REFERENCE.sub("\ufffd", markup)))
 
 
 def _mark(markup: re.Match[str]) -> str:

@@ -250,7 +250,7 @@ def test_mail_of_the_sendmail_command_waits_and_is_delivered_once_the_milter_is_
     [delivered] = lab.ses.wait_for(1)
     assert list(lab.sendmail.client_queue.glob("qf*")) == []
     assert delivered.recipients == (RECIPIENT,)
-    [link] = read_notice(delivered.message).links
+    _page, link = read_notice(delivered.message).links
     with urllib.request.urlopen(link, timeout=10) as reply:
         assert reply.read().endswith(text.partition(b"\r\n\r\n")[2])
 

@@ -379,15 +379,3 @@ def test_program_that_hands_out_no_keys_is_named_without_what_it_printed(tmp_pat
         signer({"profile": "broken"}).ends_at(now, now + MONTH)
 
     assert "leak" not in str(refusal.value)
-
-
-def test_kind_of_link_that_cannot_be_made_yet_is_refused_rather_than_replaced(tmp_path: Path) -> None:
-    key_file = tmp_path / "key.pem"
-    key_file.touch()
-    cloudfront = {
-        "domain": "f.example.com",
-        "key_pair_id": "K2JCJMDEHXQW5F",
-        "private_key_file": str(key_file),
-    }
-    with pytest.raises(PermanentError, match=r"links\.kind: cloudfront is not available .*; use presigned"):
-        signer(kind="cloudfront", cloudfront=cloudfront)
