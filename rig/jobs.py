@@ -151,8 +151,11 @@ def text_of(notice: Message) -> str:
     return octets.decode().replace("\r\n", "\n")
 
 
+def links_in(notice: Message) -> list[str]:
+    """Return the links that stand whole on a line of a notice's plain text, in order."""
+    return re.findall(r"^https?://\S+$", text_of(notice), re.MULTILINE)
+
+
 def link_in(notice: Message) -> str:
     """Return the link to the message in a notice."""
-    found = re.search(r"^http\S+message\.eml\S+$", text_of(notice), re.MULTILINE)
-    assert found
-    return found[0]
+    return next(link for link in links_in(notice) if "/message.eml?" in link)

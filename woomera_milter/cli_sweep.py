@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.table import Table
 
-from woomera_milter import config, legacy, log, mailer, watermark
+from woomera_milter import config, extras, legacy, log, mailer, watermark
 from woomera_milter.claims import Claims
 from woomera_milter.cli_base import EX_PARTLY, Since, exits, load
 from woomera_milter.errors import ConfigError
@@ -118,7 +118,7 @@ def _sweep(
         problem = f"sweep.prefix: {prefix} is a folder of our own, where no sweep may look"
         raise ConfigError([f"{problem}; write the archive's prefix"])
     now = datetime.now(UTC)
-    store = Store(storage, max_connections=2 * AT_ONCE)
+    store = Store(storage, max_connections=2 * AT_ONCE + extras.AT_ONCE)
     bucket = Store(storage.model_copy(update={"prefix": ""}), max_connections=2 * AT_ONCE)
     signer = Signer(configuration.links, storage)
     if not options.dry_run:

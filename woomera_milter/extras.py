@@ -52,7 +52,6 @@ class Extras:
 
     def __init__(self, configuration: config.Config, store: Store) -> None:
         self._links = configuration.links
-        self._spool = configuration.milter.spool
         self._store = store
         self._pages = Pages(configuration.notice)
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="extras")
@@ -77,6 +76,14 @@ class Extras:
         for upload in late:
             upload.cancel()
         return [self._outcome(source, "attachment links", upload) for upload in uploads]
+
+    def find_attachments(
+        self, source: Source, keys: Sequence[str | None], deadline: Deadline
+    ) -> list[Stored | None]:
+        """Return which of these attachments, stored long ago, are still there, in order."""
+        lookups = [self._workers.submit(self._find, key) if key else None for key in keys]
+        wait([it for it in lookups if it], max(deadline.remaining_s, 0.0))
+        return [self._outcome(source, "attachment links", it) if it else None for it in lookups]
 
     def begin_page(
         self,
@@ -111,7 +118,9 @@ class Extras:
         upload.cancel()
         stored = self._outcome(source, "page", upload)
         if stored and stored.ends_at < links_expire_at:
-            log.degraded(source.queue_id, "page", "the bucket's lifecycle deletes it before the links end")
+            log.degraded(
+                source.queue_id, source.id, "page", "the bucket's lifecycle deletes it before the links end"
+            )
             return None
         return stored
 
@@ -126,21 +135,21 @@ class Extras:
 
     def _outcome(self, source: Source, what: str, upload: "Future[Stored]") -> Stored | None:
         if not upload.done() or upload.cancelled():
-            log.degraded(source.queue_id, what, "there was no time left for it")
+            log.degraded(source.queue_id, source.id, what, "there was no time left for it")
             return None
         try:
             return upload.result()
         except WoomeraError as error:
-            log.degraded(source.queue_id, what, str(error))
+            log.degraded(source.queue_id, source.id, what, str(error))
         except Exception as error:  # a boundary: no oddity of a message keeps it from its recipients
-            log.degraded(source.queue_id, what, type(error).__name__)
+            log.degraded(source.queue_id, source.id, what, type(error).__name__)
         return None
 
     def _store_attachment(
         self, source: Source, number: int, attachment: Attachment, deadline: Deadline
     ) -> Stored:
         deadline.check("storing attachments")
-        decoded = SpooledMessage(self._spool)  # S3 wants length and digests first, and may want it twice
+        decoded = source.message.beside()  # S3 wants length and digests first, and may want it twice
         try:
             for chunk in mime.decoded_chunks(
                 source.message.fileno(), attachment.part, window_bytes=WINDOW_BYTES
@@ -154,6 +163,9 @@ class Extras:
             )
         finally:
             decoded.close()
+
+    def _find(self, key: str) -> Stored:
+        return Stored(key, self._store.ends_at(key))
 
     def _store_page(
         self,

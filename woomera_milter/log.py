@@ -104,9 +104,9 @@ def unsure_of_destination(queue_id: str, why: str) -> None:
     _event(logging.WARNING, queue_id, "unsure-of-destination", why=why)
 
 
-def degraded(queue_id: str, what: str, why: str) -> None:
+def degraded(queue_id: str, message_id: str, what: str, why: str) -> None:
     """Something that the notice could have offered is missing from it; the message itself is safe."""
-    _event(logging.WARNING, queue_id, "degraded", what=what, why=why)
+    _event(logging.WARNING, queue_id, "degraded", id=message_id, what=what, why=why)
 
 
 def kept(queue_id: str, name: str, *, size_bytes: int) -> None:

@@ -3,7 +3,7 @@
 Called by the milter and the sweep; the message is stored and verified before this returns, or it raises.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -98,26 +98,44 @@ class Offload:
                 raise
         contents = reading.result().contents
         kept = self._extras.finish_attachments(source, reading.result().uploads, deadline.for_extras())
+        offloaded = self._linked(source, contents, stored, kept)
+        page = self._begin_page(source, offloaded, deadline.for_extras())
+        sidecar = _sidecar(source, offloaded, envelope, headers, origin, kept)
+        self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
+        return self._with_page(source, offloaded, page, deadline.for_extras())
+
+    def renew(
+        self, source: Source, stored: Stored, keys: Mapping[tuple[str, int], str], deadline: Deadline
+    ) -> Offloaded:
+        """Make fresh links to what is stored of a message, and its page anew, since that holds such links.
+
+        `keys` are those of the stored attachments, by name and size. Raise the errors of Signer.
+        """
+        contents = self._read(source)
+        found = self._extras.find_attachments(
+            source, [keys.get((it.name, it.size_bytes)) for it in contents.attachments], deadline.for_extras()
+        )
+        offloaded = self._linked(source, contents, stored, found)
+        page = self._begin_page(source, offloaded, deadline.for_extras())
+        return self._with_page(source, offloaded, page, deadline.for_extras())
+
+    def _linked(
+        self, source: Source, contents: Contents, stored: Stored, kept: Sequence[Stored | None]
+    ) -> Offloaded:
+        """Sign the links, which all end at one moment, to the message and the attachments that are `kept`."""
         ends = [stored.ends_at, *(attachment.ends_at for attachment in kept if attachment)]
         links_expire_at = self._signer.ends_at(datetime.now(UTC), min(ends))
         links = [self._signer.sign(one.key, links_expire_at) if one else None for one in kept]
         links += [None] * (len(contents.attachments) - len(links))
-        offloaded = Offloaded(
-            id=message_id,
+        return Offloaded(
+            id=source.id,
             contents=contents,
-            size_bytes=message.size_bytes,
-            message_link=self._signer.sign(key, links_expire_at),
+            size_bytes=source.message.size_bytes,
+            message_link=self._signer.sign(stored.key, links_expire_at),
             attachment_links=links,
             page_link=None,
             links_expire_at=links_expire_at,
         )
-        page = self._begin_page(source, offloaded, deadline.for_extras())
-        sidecar = _sidecar(offloaded, envelope, headers, origin, message.sha256.hex(), kept)
-        self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
-        stored_page = self._extras.finish_page(source, page, links_expire_at, deadline.for_extras())
-        if stored_page is None:
-            return offloaded
-        return replace(offloaded, page_link=self._signer.sign(stored_page.key, links_expire_at))
 
     def _begin(self, source: Source, deadline: Deadline) -> _Begun:
         contents = self._read(source)
@@ -142,6 +160,14 @@ class Offload:
             deadline,
         )
 
+    def _with_page(
+        self, source: Source, offloaded: Offloaded, page: "Future[Stored] | None", deadline: Deadline
+    ) -> Offloaded:
+        stored = self._extras.finish_page(source, page, offloaded.links_expire_at, deadline)
+        if stored is None:
+            return offloaded
+        return replace(offloaded, page_link=self._signer.sign(stored.key, offloaded.links_expire_at))
+
     def _read(self, source: Source) -> Contents:
         fd = source.message.fileno()
         try:
@@ -155,18 +181,18 @@ class Offload:
                 root=root,
             )
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
-            log.degraded(source.queue_id, "attachments and text", type(error).__name__)
+            log.degraded(source.queue_id, source.id, "attachments and text", type(error).__name__)
             return Contents(
                 source.headers, attachments=(), text=BodyText("", truncated=False), protection=None
             )
 
 
 def _sidecar(
+    source: Source,
     offloaded: Offloaded,
     envelope: Envelope,
     headers: Sequence[HeaderField],
     origin: Origin,
-    sha256: str,
     kept: Sequence[Stored | None],
 ) -> dict[str, object]:
     facts = offloaded.contents.headers
@@ -177,13 +203,13 @@ def _sidecar(
         "queue_id": origin.queue_id,
         "received_at": _rfc3339(origin.received_at),
         "envelope_sender": envelope.envelope_sender,
-        "recipients": envelope.recipients,
+        "recipients": list(envelope.recipients),
         "header_from": facts.header_from,
         "subject": facts.subject,
         "date": facts.date,
         "message_id": facts.message_id,
         "size_bytes": offloaded.size_bytes,
-        "sha256": sha256,
+        "sha256": source.message.sha256.hex(),
         "attachments": [
             {
                 "name": one.name,
@@ -194,10 +220,18 @@ def _sidecar(
             for one, stored in zip_longest(offloaded.contents.attachments, kept)
         ],
         "protection": offloaded.contents.protection,
-        "notice_headers": [[name, value.decode("ascii")] for name, value in new_notice.kept_of(headers)],
+        "notice_headers": _notice_headers(source, headers),
         "links_expire_at": _rfc3339(offloaded.links_expire_at),
         "resent": [],
     }
+
+
+def _notice_headers(source: Source, headers: Sequence[HeaderField]) -> list[list[str]]:
+    try:
+        return [[name, value.decode("ascii")] for name, value in new_notice.kept_of(headers)]
+    except Exception as error:  # a boundary, as above: resend can do without them
+        log.degraded(source.queue_id, source.id, "headers for resend", type(error).__name__)
+        return []
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -1,19 +1,27 @@
-"""Fresh links for a stored message: its notice is made anew from the sidecar, and sent again."""
+"""Fresh links for a stored message, on a page made anew, and in its notice, which is sent again.
 
+Page and notice tell what they told the first time, so the message is read once more.
+"""
+
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from woomera_milter import config, new_notice, stored
+from woomera_milter import config, mime, new_notice, stored
 from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.extras import Source
+from woomera_milter.facts import facts_of
 from woomera_milter.headers import HeaderField
 from woomera_milter.links import Signer
 from woomera_milter.mailer import Mailer, Refusal, UnsentError
-from woomera_milter.mime import Protection
-from woomera_milter.notice import AttachmentFact, Composer, Facts, Links
-from woomera_milter.store import Store
+from woomera_milter.notice import Composer, Links
+from woomera_milter.offload import Offload, Offloaded
+from woomera_milter.spool import Deadline, SpooledMessage
+from woomera_milter.store import Store, Stored
 from woomera_milter.stored import Sidecar
 
 _RECORD_TRIES = 5
+_HEADER_BYTES = 1024 * 1024  # what sendmail passes on is shorter
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,7 @@ class Resend:
         self._configuration = configuration
         self._store = store
         self._signer = signer
+        self._offload = Offload(configuration, store, signer)
         self._composer = composer
         self._mailer = mailer
 
@@ -47,19 +56,36 @@ class Resend:
         sidecar = stored.find(self._store, message_id)
         recipients = _recipients(sidecar, only_to)
         now = datetime.now(UTC)
-        ends_at = self._signer.ends_at(now, self._store.ends_at(sidecar.message_key))
+        message_ends_at = self._store.ends_at(sidecar.message_key)
         if dry_run:
-            return Resent(message_id, recipients, (), ends_at)
+            return Resent(message_id, recipients, (), self._signer.ends_at(now, message_ends_at))
+        offloaded = self._renewed(sidecar, Stored(sidecar.message_key, message_ends_at))
+        ends_at = offloaded.links_expire_at
         envelope_sender = self._configuration.sweep.sender or sidecar.value["envelope_sender"]
         try:
-            delivery = self._mailer.send(envelope_sender, recipients, self._message(sidecar, ends_at, now))
+            delivery = self._mailer.send(envelope_sender, recipients, self._notice(sidecar, offloaded, now))
         except UnsentError as error:
             self._record(sidecar, error.delivery.accepted, ends_at, now)
             raise
         self._record(sidecar, delivery.accepted, ends_at, now)
         return Resent(message_id, delivery.accepted, delivery.refused, ends_at)
 
-    def _message(self, sidecar: Sidecar, ends_at: datetime, now: datetime) -> bytes:
+    def _renewed(self, sidecar: Sidecar, stored: Stored) -> Offloaded:
+        value = sidecar.value
+        keys = {(it["name"], it["size_bytes"]): it["key"] for it in value["attachments"] if it["key"]}
+        deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
+        message = SpooledMessage(self._configuration.milter.spool)
+        try:
+            for chunk in self._store.read(stored.key, deadline):
+                message.write(chunk)
+            headers = mime.parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
+            facts = mime.header_facts(headers)
+            source = Source(value["id"], value["queue_id"], sidecar.received_at, message, facts)
+            return self._offload.renew(source, stored, keys, deadline)
+        finally:
+            message.close()
+
+    def _notice(self, sidecar: Sidecar, offloaded: Offloaded, now: datetime) -> bytes:
         value = sidecar.value
         heading = new_notice.heading(
             [HeaderField(name, text.encode()) for name, text in value["notice_headers"]],
@@ -70,9 +96,12 @@ class Resend:
             now=now,
             serial=len(value["resent"]) + 1,
         )
-        links = Links(message=self._signer.sign(sidecar.message_key, ends_at), page=None)
-        facts = _facts(sidecar, self._configuration.limit)
-        notice = self._composer.compose(facts, links, ends_at, heading.size_bytes)
+        notice = self._composer.compose(
+            facts_of(offloaded, value["envelope_sender"], self._configuration.limit),
+            Links(message=offloaded.message_link, page=offloaded.page_link),
+            offloaded.links_expire_at,
+            heading.size_bytes,
+        )
         return new_notice.message(heading, notice)
 
     def _record(self, sidecar: Sidecar, to: tuple[str, ...], ends_at: datetime, now: datetime) -> None:
@@ -107,25 +136,6 @@ def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
             reason="recipients",
         )
     return one[:1]
-
-
-def _facts(sidecar: Sidecar, limit_bytes: int) -> Facts:
-    value = sidecar.value
-    return Facts(
-        id=value["id"],
-        header_from=value["header_from"] or value["envelope_sender"],
-        subject=value["subject"],
-        date=value["date"],
-        size_bytes=value["size_bytes"],
-        limit_bytes=limit_bytes,
-        attachments=[
-            AttachmentFact(it["name"], it["content_type"], it["size_bytes"], link=None)
-            for it in value["attachments"]
-        ],
-        text="",  # of the message no sidecar keeps any text
-        text_truncated=False,
-        protection=Protection(value["protection"]) if value["protection"] else None,
-    )
 
 
 def _rfc3339(moment: datetime) -> str:

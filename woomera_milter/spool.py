@@ -145,6 +145,10 @@ class SpooledMessage:
         self._sha256.update(octets)
         self.size_bytes += len(octets)
 
+    def beside(self) -> "SpooledMessage":
+        """Return a new, empty one in the same folder."""
+        return SpooledMessage(self._folder)
+
     def share(self) -> None:
         """Let one more hold it: the file stays until each of them has called `close`."""
         with self._holders_lock:

@@ -78,8 +78,8 @@ _REMEDIES = {
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",
     "ProfileNotFound": "correct storage.profile",
 }
-# The end of an attachment's key, which a log must not tell.
-_ATTACHMENT_NAME = re.compile(r"(?P<number>/[0-9]{1,4}/)[^/]+\Z")
+# An attachment's key ends with its name, which is nobody's business who reads a log.
+_ATTACHMENT_NAME = re.compile(r"(?<=/)(messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/[0-9]+/)[^/]+\Z")
 _DEFAULT_REMEDY = "see whether S3 and the network are well; it is tried again when the client sends again"
 
 
@@ -333,8 +333,8 @@ class Store:
             request["ContinuationToken"] = answer["NextContinuationToken"]
 
     def name_of(self, key: str) -> str:
-        """Return the URL by which people and tools name the object."""
-        return f"s3://{self._storage.bucket}/{self._storage.prefix}{key}"
+        """Return the URL by which people and tools name the object, an attachment's without its file name."""
+        return _url(self._storage.bucket, self._storage.prefix + key)
 
     def _put(
         self,
@@ -342,9 +342,7 @@ class Store:
         deadline: Deadline,
         open_body: Callable[[], io.BufferedReader] | None = None,
     ) -> "PutObjectOutputTypeDef":
-        # An attachment's key ends with its name, which is nobody's business who reads a log.
-        named = _ATTACHMENT_NAME.sub(r"\g<number>...", request["Key"])
-        attempted = f"storing s3://{request['Bucket']}/{named}"
+        attempted = f"storing {_url(request['Bucket'], request['Key'])}"
         deadline.check(attempted)
         if self._storage.encryption != "none":
             request["ServerSideEncryption"] = self._storage.encryption
@@ -408,6 +406,10 @@ class Store:
             with contextlib.suppress(ValueError):  # not RFC 7231's date: as if there were no rule
                 ends_at = min(ends_at, parsedate_to_datetime(found[1]).astimezone(UTC))
         return ends_at
+
+
+def _url(bucket: str, key: str) -> str:
+    return _ATTACHMENT_NAME.sub(r"\1...", f"s3://{bucket}/{key}")
 
 
 def _code(error: BaseException | None) -> str:

@@ -1,12 +1,17 @@
 """Fresh links for stored messages: what there is, and its notice once more."""
 
+import html
+import urllib.request
 from datetime import datetime, timedelta
+from email.message import Message
 
 import pytest
 
-from rig.jobs import Jobs, link_in, over_limit, text_of
+from rig.jobs import LIMIT_BYTES, Jobs, link_in, links_in, over_limit, text_of
+from rig.messages import file_part, multipart, random_data, text_part
 
 RECIPIENTS = ["one@example.org", "two@example.org"]
+FILES = [random_data(LIMIT_BYTES // 2, 1), random_data(1000, 2)]
 
 
 @pytest.fixture
@@ -17,6 +22,34 @@ def stored(jobs: Jobs) -> Jobs:
     jobs.sweep()
     jobs.ses.clear()
     return jobs
+
+
+@pytest.fixture
+def with_files(jobs: Jobs) -> str:
+    """A message with two attachments, stored by a sweep; its id."""
+    files = [
+        file_part(data, disposition=b'attachment; filename="file %d.bin"' % number)
+        for number, data in enumerate(FILES)
+    ]
+    content = multipart("mixed", text_part(b"Dear Tom,\r\n"), *files)
+    jobs.archive("files", over_limit(subject="Files", content=content), recipients=RECIPIENTS)
+    jobs.sweep()
+    return id_of(jobs, "Files")
+
+
+def fetched(link: str) -> bytes:
+    with urllib.request.urlopen(link) as response:
+        octets: bytes = response.read()
+        return octets
+
+
+def check_links(notice: Message) -> None:
+    """Hold a notice to links of its own that work: page, message, both files; the page to the same."""
+    page, _, *files = links_in(notice)
+    shown = html.unescape(fetched(page).decode())
+    assert [fetched(link) for link in files] == FILES
+    assert all(f'href="{link}"' in shown for link in links_in(notice)[1:])
+    assert "Dear Tom," in shown
 
 
 def id_of(jobs: Jobs, subject: str) -> str:
@@ -101,3 +134,39 @@ def test_a_message_that_the_lifecycle_has_deleted_is_not_linked(stored: Jobs) ->
     done = stored.run("resend", message_id)
     assert (done.status, "lifecycle" in done.stderr) == (78, True)
     assert not stored.ses.accepted
+
+
+def test_a_sweeps_notice_leads_to_page_message_and_attachments(with_files: str, jobs: Jobs) -> None:
+    (notice,) = jobs.notices
+    check_links(notice)
+
+
+def test_resend_gives_fresh_links_on_a_page_made_anew(with_files: str, jobs: Jobs) -> None:
+    jobs.configure(links={"expires": "5d"})
+    assert jobs.run("resend", with_files).status == 0
+    first, again = jobs.notices
+    assert not set(links_in(first)) & set(links_in(again))
+    check_links(again)
+    assert "> Dear Tom," in text_of(again)
+
+
+def test_an_attachment_that_is_gone_is_named_and_not_linked(with_files: str, jobs: Jobs) -> None:
+    (key,) = [it for it in jobs.keys("messages/") if it.endswith("file 0.bin")]
+    jobs.client.delete_object(Bucket="large-mail", Key=key)
+    jobs.ses.clear()
+    done = jobs.run("resend", with_files)
+    assert done.status == 0
+    assert ("degraded" in done.stderr, "file 0.bin" in done.stderr) == (True, False)
+    (notice,) = jobs.notices
+    assert "- file 0.bin (file, 128" in text_of(notice)
+    _, _, *files = links_in(notice)
+    assert [fetched(link) for link in files] == FILES[1:]
+    assert html.unescape(fetched(links_in(notice)[0]).decode()).count("/file%20") == 1
+
+
+def test_resend_without_pages_links_the_message_first(with_files: str, jobs: Jobs) -> None:
+    jobs.configure(links={"page": False})
+    jobs.ses.clear()
+    assert jobs.run("resend", with_files).status == 0
+    (notice,) = jobs.notices
+    assert links_in(notice)[0] == link_in(notice)
