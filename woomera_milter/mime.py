@@ -77,29 +77,29 @@ def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> 
     Base64 is read as leniently as Python's binascii does: characters that are no base64 are passed
     over, the padding that completes a quantum ends the data, and missing padding is no matter.
     """
-    raw = _raw_chunks(fd, part, window_bytes)
     match part.transfer_encoding:
         case "base64":
-            return _from_base64(_base64_characters(raw))
+            return _from_base64(fd, part, window_bytes)
         case "quoted-printable":
-            return _from_quoted_printable(raw)
+            return _from_quoted_printable(_raw_chunks(fd, part.start, part.end, window_bytes))
         case _:
-            return raw
+            return _raw_chunks(fd, part.start, part.end, window_bytes)
 
 
 def _decoded_size_bytes(fd: int, part: Part, window_bytes: int) -> int:
     match part.transfer_encoding:
         case "base64":
-            return sum(map(len, _base64_characters(_raw_chunks(fd, part, window_bytes)))) * 3 // 4
+            raw = _raw_chunks(fd, part.start, part.end, window_bytes)
+            return sum(map(len, _base64_characters(raw))) * 3 // 4
         case "quoted-printable":
             return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
         case _:
             return part.end - part.start
 
 
-def _raw_chunks(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
-    position = part.start
-    while octets := os.pread(fd, min(window_bytes, part.end - position), position):
+def _raw_chunks(fd: int, start: int, end: int, window_bytes: int) -> Iterator[bytes]:
+    position = start
+    while octets := os.pread(fd, min(window_bytes, end - position), position):
         yield octets
         position += len(octets)
 
@@ -125,9 +125,20 @@ def _base64_characters(raw: Iterable[bytes]) -> Iterator[bytes]:
                 yield run
 
 
-def _from_base64(runs: Iterable[bytes]) -> Iterator[bytes]:
+def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
+    position = part.start
+    # As long as lines hold whole quanta, as those of all mail programs do, binascii reads them as they are.
+    while octets := os.pread(fd, min(window_bytes, part.end - position), position):
+        lines = octets[: octets.rfind(b"\n") + 1]
+        if not lines or b"=" in lines:
+            break
+        try:
+            yield binascii.a2b_base64(lines)
+        except binascii.Error:
+            break
+        position += len(lines)
     rest = b""
-    for run in runs:
+    for run in _base64_characters(_raw_chunks(fd, position, part.end, window_bytes)):
         characters = rest + run
         whole = len(characters) - len(characters) % 4
         rest = characters[whole:]

@@ -158,7 +158,9 @@ class Store:
         self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
     ) -> Stored:
         """Store the spooled message as `message/rfc822`, to be saved as `file_name` by browsers."""
-        return self._put_spooled(key, message, "message/rfc822", file_name, deadline, now)
+        request = self._spooled_request(key, message, "message/rfc822", file_name)
+        request["ContentMD5"] = b64encode(message.md5()).decode()
+        return self._put_spooled(key, request, message, deadline, now)
 
     def put_attachment(
         self,
@@ -169,36 +171,43 @@ class Store:
         deadline: Deadline,
         now: datetime,
     ) -> Stored:
-        """Store a spooled attachment, to be saved as `file_name`; only harmless types are kept."""
-        return self._put_spooled(key, attachment, harmless_type(content_type), file_name, deadline, now)
+        """Store a spooled attachment, to be saved as `file_name`; only harmless types are kept.
+
+        Its SHA-256 alone vouches for it: MD5, which older servers look at, would take twice as long again,
+        and the whole of it is in the message.
+        """
+        request = self._spooled_request(key, attachment, harmless_type(content_type), file_name)
+        return self._put_spooled(key, request, attachment, deadline, now)
 
     def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
         """Store a page of UTF-8 HTML, which browsers show."""
         answer = self._put(self._octets_request(key, html, "text/html; charset=utf-8"), deadline)
         return self._stored(key, answer, now)
 
-    def _put_spooled(
-        self,
-        key: str,
-        spooled: SpooledMessage,
-        content_type: str,
-        file_name: str,
-        deadline: Deadline,
-        now: datetime,
-    ) -> Stored:
-        request: PutObjectRequestTypeDef = {
+    def _spooled_request(
+        self, key: str, spooled: SpooledMessage, content_type: str, file_name: str
+    ) -> "PutObjectRequestTypeDef":
+        return {
             "Bucket": self._storage.bucket,
             "Key": self._storage.prefix + key,
             "ContentLength": spooled.size_bytes,
             "ContentType": content_type,
             "ContentDisposition": attachment_disposition(file_name),
-            "ContentMD5": b64encode(spooled.md5()).decode(),
             "ChecksumSHA256": b64encode(spooled.sha256).decode(),
         }
-        answer = self._put(
-            request, deadline, lambda: io.BufferedReader(SpoolReader(spooled, deadline), _CHUNK_BYTES)
-        )
-        return self._stored(key, answer, now)
+
+    def _put_spooled(
+        self,
+        key: str,
+        request: "PutObjectRequestTypeDef",
+        spooled: SpooledMessage,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        def open_body() -> io.BufferedReader:
+            return io.BufferedReader(SpoolReader(spooled, deadline), _CHUNK_BYTES)
+
+        return self._stored(key, self._put(request, deadline, open_body), now)
 
     def _stored(self, key: str, answer: "PutObjectOutputTypeDef", now: datetime) -> Stored:
         return Stored(key, self._ends_at(answer.get("Expiration", ""), now + self._storage.retention))
