@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from woomera_milter import config, log, mime
-from woomera_milter.errors import TemporaryError, WoomeraError
+from woomera_milter.errors import WoomeraError
 from woomera_milter.html_body import Picture, SafeHtml, safe_html
 from woomera_milter.mime import Attachment, BodyText, HeaderFacts, Part
 from woomera_milter.page import Facts, PageAttachment, Pages
@@ -40,10 +40,24 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkedAttachment:
-    """An attachment, and its link where it is stored."""
+class Begun:
+    """An attachment, and its upload where it is to have a link."""
 
     attachment: Attachment
+    upload: "Future[Stored] | None" = None
+
+    def cancel(self) -> None:
+        """Store it no more, unless that has begun."""
+        if self.upload:
+            self.upload.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedAttachment:
+    """An attachment, and its key and link where it is stored."""
+
+    attachment: Attachment
+    key: str | None
     link: str | None
 
 
@@ -56,34 +70,38 @@ class Extras:
         self._pages = Pages(configuration.notice)
         self._workers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="extras")
 
-    def begin_attachments(
-        self, source: Source, attachments: Sequence[Attachment], deadline: Deadline
-    ) -> "list[Future[Stored]]":
-        """Start to store those that get a link: the first links.max_attachments of them."""
-        if not self._links.attachments:
-            return []
-        chosen = attachments[: self._links.max_attachments]
+    def begin_attachments(self, source: Source, root: Part, deadline: Deadline) -> list[Begun]:
+        """Decode the attachments that get a link, the first links.max_attachments, and start to store them.
+
+        Decoding tells their sizes too, so that their octets are gone through but once.
+        """
         return [
-            self._submit(source.message, self._store_attachment, source, number, attachment, deadline)
-            for number, attachment in enumerate(chosen, 1)
+            self._begin_attachment(source, number, part, name, deadline)
+            for number, (part, name) in enumerate(mime.named_attachments(source.message.fileno(), root), 1)
         ]
 
+    def _begin_attachment(
+        self, source: Source, number: int, part: Part, name: str, deadline: Deadline
+    ) -> Begun:
+        is_linked = self._links.attachments and number <= self._links.max_attachments
+        decoded = self._decoded(source, part) if is_linked else None
+        if decoded is None:
+            size_bytes = mime.decoded_size_bytes(source.message.fileno(), part, window_bytes=WINDOW_BYTES)
+            return Begun(Attachment(part, name, part.content_type, size_bytes))
+        attachment = Attachment(part, name, part.content_type, decoded.size_bytes)
+        return Begun(
+            attachment,
+            self._submit(decoded, self._store_attachment, source, number, attachment, decoded, deadline),
+        )
+
     def finish_attachments(
-        self, source: Source, uploads: "Sequence[Future[Stored]]", deadline: Deadline
+        self, source: Source, begun: Sequence[Begun], deadline: Deadline
     ) -> list[Stored | None]:
         """Return what was stored by the deadline, in order."""
-        _, late = wait(uploads, max(deadline.remaining_s, 0.0))
-        for upload in late:
-            upload.cancel()
-        return [self._outcome(source, "attachment links", upload) for upload in uploads]
-
-    def find_attachments(
-        self, source: Source, keys: Sequence[str | None], deadline: Deadline
-    ) -> list[Stored | None]:
-        """Return which of these attachments, stored long ago, are still there, in order."""
-        lookups = [self._workers.submit(self._find, key) if key else None for key in keys]
-        wait([it for it in lookups if it], max(deadline.remaining_s, 0.0))
-        return [self._outcome(source, "attachment links", it) if it else None for it in lookups]
+        wait([it.upload for it in begun if it.upload], max(deadline.remaining_s, 0.0))
+        for one in begun:
+            one.cancel()
+        return [self._outcome(source, "attachment links", it.upload) if it.upload else None for it in begun]
 
     def begin_page(
         self,
@@ -97,6 +115,7 @@ class Extras:
         """Start to make and store the page; None where pages are off."""
         if not self._links.page:
             return None
+        source.message.share()
         return self._submit(
             source.message,
             self._store_page,
@@ -125,12 +144,11 @@ class Extras:
         return stored
 
     def _submit(
-        self, message: SpooledMessage, task: Callable[..., Result], *arguments: object
+        self, spooled: SpooledMessage, task: Callable[..., Result], *arguments: object
     ) -> "Future[Result]":
-        """Have a worker run `task`, for which the message's file stays even if nobody waits any more."""
-        message.share()
+        """Have a worker run `task`, and close `spooled` behind it, even if nobody waits any more."""
         future = self._workers.submit(task, *arguments)
-        future.add_done_callback(lambda _: message.close())
+        future.add_done_callback(lambda _: spooled.close())
         return future
 
     def _outcome(self, source: Source, what: str, upload: "Future[Stored]") -> Stored | None:
@@ -145,27 +163,33 @@ class Extras:
             log.degraded(source.queue_id, source.id, what, type(error).__name__)
         return None
 
+    def _decoded(self, source: Source, part: Part) -> SpooledMessage | None:
+        """Return an attachment in the spool (S3 wants length and digest first), None if it cannot be had."""
+        decoded: SpooledMessage | None = None
+        try:
+            decoded = source.message.beside()
+            for chunk in mime.decoded_chunks(source.message.fileno(), part, window_bytes=WINDOW_BYTES):
+                decoded.write(chunk)
+        except WoomeraError as error:
+            log.degraded(source.queue_id, source.id, "attachment links", str(error))
+            if decoded:
+                decoded.close()
+            return None
+        return decoded
+
     def _store_attachment(
-        self, source: Source, number: int, attachment: Attachment, deadline: Deadline
+        self,
+        source: Source,
+        number: int,
+        attachment: Attachment,
+        decoded: SpooledMessage,
+        deadline: Deadline,
     ) -> Stored:
         deadline.check("storing attachments")
-        decoded = source.message.beside()  # S3 wants length and digests first, and may want it twice
-        try:
-            for chunk in mime.decoded_chunks(
-                source.message.fileno(), attachment.part, window_bytes=WINDOW_BYTES
-            ):
-                decoded.write(chunk)
-            if decoded.size_bytes != attachment.size_bytes:
-                raise TemporaryError("an attachment was not decoded to the size announced")
-            key = attachment_key(source.id, source.received_at, number, attachment.name)
-            return self._store.put_attachment(
-                key, decoded, attachment.content_type, attachment.name, deadline, datetime.now(UTC)
-            )
-        finally:
-            decoded.close()
-
-    def _find(self, key: str) -> Stored:
-        return Stored(key, self._store.ends_at(key))
+        key = attachment_key(source.id, source.received_at, number, attachment.name)
+        return self._store.put_attachment(
+            key, decoded, attachment.content_type, attachment.name, deadline, datetime.now(UTC)
+        )
 
     def _store_page(
         self,

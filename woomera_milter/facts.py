@@ -15,8 +15,8 @@ def facts_of(offloaded: Offloaded, envelope_sender: str, limit_bytes: int) -> Fa
         size_bytes=offloaded.size_bytes,
         limit_bytes=limit_bytes,
         attachments=[
-            AttachmentFact(one.name, one.content_type, one.size_bytes, link)
-            for one, link in zip(contents.attachments, offloaded.attachment_links, strict=True)
+            AttachmentFact(it.attachment.name, it.attachment.content_type, it.attachment.size_bytes, it.link)
+            for it in offloaded.attachments
         ],
         text=contents.text.text,
         text_truncated=contents.text.truncated,

@@ -35,8 +35,10 @@ __all__ = [
     "body_html",
     "body_text",
     "decoded_chunks",
+    "decoded_size_bytes",
     "first",
     "header_facts",
+    "named_attachments",
     "outline",
     "parse_header_block",
     "protection",
@@ -86,7 +88,8 @@ def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> 
             return _raw_chunks(fd, part.start, part.end, window_bytes)
 
 
-def _decoded_size_bytes(fd: int, part: Part, window_bytes: int) -> int:
+def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> int:
+    """The octets of a leaf's decoded body."""
     match part.transfer_encoding:
         case "base64":
             raw = _raw_chunks(fd, part.start, part.end, window_bytes)
@@ -225,15 +228,18 @@ def _beginning(fd: int, part: Part, max_bytes: int) -> tuple[bytes, bool]:
 
 def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> list[Attachment]:
     """Every leaf that is not the message's text, inline ones too, in the order of the message."""
+    return [
+        Attachment(part, name, part.content_type, decoded_size_bytes(fd, part, window_bytes=window_bytes))
+        for part, name in named_attachments(fd, root)
+    ]
+
+
+def named_attachments(fd: int, root: Part) -> list[tuple[Part, str]]:
+    """The same, and their names, for a caller that decodes them anyhow and so learns their sizes."""
     body_starts = {leaf.start for leaf in _body_leaves(root)}
     names = _DistinctNames()
     return [
-        Attachment(
-            part,
-            names.distinct(_file_name(fd, part)),
-            part.content_type,
-            _decoded_size_bytes(fd, part, window_bytes),
-        )
+        (part, names.distinct(_file_name(fd, part)))
         for part in _leaves(root)
         if part.start not in body_starts
     ]

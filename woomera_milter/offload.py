@@ -3,17 +3,16 @@
 Called by the milter and the sweep; the message is stored and verified before this returns, or it raises.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import zip_longest
 from typing import Literal
 
 from woomera_milter import config, log, mime, new_notice
-from woomera_milter.extras import WINDOW_BYTES, Extras, LinkedAttachment, Source
+from woomera_milter.extras import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
 from woomera_milter.links import Signer
-from woomera_milter.mime import Attachment, BodyText, HeaderFacts, HeaderField, Part, Protection
+from woomera_milter.mime import BodyText, HeaderFacts, HeaderField, Part, Protection
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
 from woomera_milter.store import Store, Stored, message_key, sidecar_key
 
@@ -32,32 +31,23 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a notice tells of a message, read from the spool without a copy of its body."""
+    """What a notice tells of a message, read from the spool without a copy of its body; no root, no parts."""
 
     headers: HeaderFacts
-    attachments: Sequence[Attachment]
     text: BodyText
     protection: Protection | None
-    root: Part | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """What is known of a message, and its attachments on their way to S3."""
-
-    contents: Contents
-    uploads: Sequence[Future[Stored]]
+    root: Part | None
 
 
 @dataclass(frozen=True, slots=True)
 class Offloaded:
-    """A message that is safe in S3. `attachment_links` are those of its attachments, in their order."""
+    """A message that is safe in S3."""
 
     id: str
     contents: Contents
     size_bytes: int
+    attachments: Sequence[LinkedAttachment]
     message_link: str
-    attachment_links: Sequence[str | None]
     page_link: str | None
     links_expire_at: datetime
 
@@ -88,61 +78,58 @@ class Offload:
         facts = mime.header_facts(headers)
         file_name = mime.safe_file_name(facts.subject, fallback="message") + ".eml"
         source = Source(message_id, origin.queue_id, origin.received_at, message, facts)
-        with ThreadPoolExecutor(1) as reader:  # the body is read while the upload waits for the network
-            reading = reader.submit(self._begin, source, deadline.for_extras())
-            try:
-                stored = self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
-            except BaseException:
-                for upload in reading.result().uploads:
-                    upload.cancel()
-                raise
-        contents = reading.result().contents
-        kept = self._extras.finish_attachments(source, reading.result().uploads, deadline.for_extras())
-        offloaded = self._linked(source, contents, stored, kept)
+
+        def put_message() -> Stored:
+            return self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
+
+        offloaded = self._with_attachments(source, put_message, deadline)
         page = self._begin_page(source, offloaded, deadline.for_extras())
-        sidecar = _sidecar(source, offloaded, envelope, headers, origin, kept)
+        sidecar = _sidecar(source, offloaded, envelope, headers, origin)
         self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
         return self._with_page(source, offloaded, page, deadline.for_extras())
 
-    def renew(
-        self, source: Source, stored: Stored, keys: Mapping[tuple[str, int], str], deadline: Deadline
-    ) -> Offloaded:
-        """Make fresh links to what is stored of a message, and its page anew, since that holds such links.
+    def renew(self, source: Source, stored: Stored, deadline: Deadline) -> Offloaded:
+        """Make fresh links to a message that is `stored`; attachments and page are stored anew with them.
 
-        `keys` are those of the stored attachments, by name and size. Raise the errors of Signer.
+        The page holds links, and an attachment that is missing gets another chance. Raise Signer's errors.
         """
-        contents = self._read(source)
-        found = self._extras.find_attachments(
-            source, [keys.get((it.name, it.size_bytes)) for it in contents.attachments], deadline.for_extras()
-        )
-        offloaded = self._linked(source, contents, stored, found)
+        offloaded = self._with_attachments(source, lambda: stored, deadline)
         page = self._begin_page(source, offloaded, deadline.for_extras())
         return self._with_page(source, offloaded, page, deadline.for_extras())
 
-    def _linked(
-        self, source: Source, contents: Contents, stored: Stored, kept: Sequence[Stored | None]
+    def _with_attachments(
+        self, source: Source, put_message: Callable[[], Stored], deadline: Deadline
     ) -> Offloaded:
-        """Sign the links, which all end at one moment, to the message and the attachments that are `kept`."""
-        ends = [stored.ends_at, *(attachment.ends_at for attachment in kept if attachment)]
-        links_expire_at = self._signer.ends_at(datetime.now(UTC), min(ends))
-        links = [self._signer.sign(one.key, links_expire_at) if one else None for one in kept]
-        links += [None] * (len(contents.attachments) - len(links))
+        """Store message and attachments, and sign their links, which all end at one moment."""
+        with ThreadPoolExecutor(1) as reader:  # the body is read while the upload waits for the network
+            reading = reader.submit(self._read, source, deadline.for_extras())
+            try:
+                message = put_message()
+            except BaseException:
+                for one in reading.result()[1]:
+                    one.cancel()
+                raise
+        contents, begun = reading.result()
+        kept = self._extras.finish_attachments(source, begun, deadline.for_extras())
+        links_expire_at = self._signer.ends_at(
+            datetime.now(UTC), min([message.ends_at, *(it.ends_at for it in kept if it)])
+        )
         return Offloaded(
             id=source.id,
             contents=contents,
             size_bytes=source.message.size_bytes,
-            message_link=self._signer.sign(stored.key, links_expire_at),
-            attachment_links=links,
+            attachments=[
+                LinkedAttachment(
+                    one.attachment,
+                    key=stored.key if stored else None,
+                    link=self._signer.sign(stored.key, links_expire_at) if stored else None,
+                )
+                for one, stored in zip(begun, kept, strict=True)
+            ],
+            message_link=self._signer.sign(message.key, links_expire_at),
             page_link=None,
             links_expire_at=links_expire_at,
         )
-
-    def _begin(self, source: Source, deadline: Deadline) -> _Begun:
-        contents = self._read(source)
-        # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
-        if contents.protection:
-            return _Begun(contents, [])
-        return _Begun(contents, self._extras.begin_attachments(source, contents.attachments, deadline))
 
     def _begin_page(
         self, source: Source, offloaded: Offloaded, deadline: Deadline
@@ -150,11 +137,10 @@ class Offload:
         contents = offloaded.contents
         if contents.root is None or contents.protection:
             return None
-        linked = map(LinkedAttachment, contents.attachments, offloaded.attachment_links)
         return self._extras.begin_page(
             source,
             contents.root,
-            list(linked),
+            offloaded.attachments,
             offloaded.message_link,
             offloaded.links_expire_at,
             deadline,
@@ -168,23 +154,35 @@ class Offload:
             return offloaded
         return replace(offloaded, page_link=self._signer.sign(stored.key, offloaded.links_expire_at))
 
-    def _read(self, source: Source) -> Contents:
+    def _read(self, source: Source, deadline: Deadline) -> tuple[Contents, Sequence[Begun]]:
+        """Read the message, and start to store its attachments on the way."""
         fd = source.message.fileno()
         try:
             root = mime.outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
             text = mime.body_text(fd, root, self._text_bytes)
-            return Contents(
-                headers=source.headers,
-                attachments=mime.attachments(fd, root, window_bytes=WINDOW_BYTES),
-                text=text,
-                protection=mime.protection(root, text.text),
-                root=root,
-            )
+            protection = mime.protection(root, text.text)
+            # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
+            if protection:
+                begun = [Begun(it) for it in mime.attachments(fd, root, window_bytes=WINDOW_BYTES)]
+            else:
+                begun = self._extras.begin_attachments(source, root, deadline)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
             log.degraded(source.queue_id, source.id, "attachments and text", type(error).__name__)
-            return Contents(
-                source.headers, attachments=(), text=BodyText("", truncated=False), protection=None
-            )
+            return Contents(source.headers, BodyText("", truncated=False), protection=None, root=None), []
+        return Contents(source.headers, text, protection, root), begun
+
+
+def listed(attachments: Sequence[LinkedAttachment]) -> list[dict[str, object]]:
+    """Return attachments as a sidecar lists them."""
+    return [
+        {
+            "name": it.attachment.name,
+            "content_type": it.attachment.content_type,
+            "size_bytes": it.attachment.size_bytes,
+            "key": it.key,
+        }
+        for it in attachments
+    ]
 
 
 def _sidecar(
@@ -193,7 +191,6 @@ def _sidecar(
     envelope: Envelope,
     headers: Sequence[HeaderField],
     origin: Origin,
-    kept: Sequence[Stored | None],
 ) -> dict[str, object]:
     facts = offloaded.contents.headers
     return {
@@ -210,15 +207,7 @@ def _sidecar(
         "message_id": facts.message_id,
         "size_bytes": offloaded.size_bytes,
         "sha256": source.message.sha256.hex(),
-        "attachments": [
-            {
-                "name": one.name,
-                "content_type": one.content_type,
-                "size_bytes": one.size_bytes,
-                "key": stored.key if stored else None,
-            }
-            for one, stored in zip_longest(offloaded.contents.attachments, kept)
-        ],
+        "attachments": listed(offloaded.attachments),
         "protection": offloaded.contents.protection,
         "notice_headers": _notice_headers(source, headers),
         "links_expire_at": _rfc3339(offloaded.links_expire_at),

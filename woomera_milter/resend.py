@@ -15,7 +15,7 @@ from woomera_milter.headers import HeaderField
 from woomera_milter.links import Signer
 from woomera_milter.mailer import Mailer, Refusal, UnsentError
 from woomera_milter.notice import Composer, Links
-from woomera_milter.offload import Offload, Offloaded
+from woomera_milter.offload import Offload, Offloaded, listed
 from woomera_milter.spool import Deadline, SpooledMessage
 from woomera_milter.store import Store, Stored
 from woomera_milter.stored import Sidecar
@@ -60,19 +60,17 @@ class Resend:
         if dry_run:
             return Resent(message_id, recipients, (), self._signer.ends_at(now, message_ends_at))
         offloaded = self._renewed(sidecar, Stored(sidecar.message_key, message_ends_at))
-        ends_at = offloaded.links_expire_at
         envelope_sender = self._configuration.sweep.sender or sidecar.value["envelope_sender"]
         try:
             delivery = self._mailer.send(envelope_sender, recipients, self._notice(sidecar, offloaded, now))
         except UnsentError as error:
-            self._record(sidecar, error.delivery.accepted, ends_at, now)
+            self._record(sidecar, offloaded, error.delivery.accepted, now)
             raise
-        self._record(sidecar, delivery.accepted, ends_at, now)
-        return Resent(message_id, delivery.accepted, delivery.refused, ends_at)
+        self._record(sidecar, offloaded, delivery.accepted, now)
+        return Resent(message_id, delivery.accepted, delivery.refused, offloaded.links_expire_at)
 
     def _renewed(self, sidecar: Sidecar, stored: Stored) -> Offloaded:
         value = sidecar.value
-        keys = {(it["name"], it["size_bytes"]): it["key"] for it in value["attachments"] if it["key"]}
         deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
         message = SpooledMessage(self._configuration.milter.spool)
         try:
@@ -81,7 +79,7 @@ class Resend:
             headers = mime.parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
             facts = mime.header_facts(headers)
             source = Source(value["id"], value["queue_id"], sidecar.received_at, message, facts)
-            return self._offload.renew(source, stored, keys, deadline)
+            return self._offload.renew(source, stored, deadline)
         finally:
             message.close()
 
@@ -104,13 +102,17 @@ class Resend:
         )
         return new_notice.message(heading, notice)
 
-    def _record(self, sidecar: Sidecar, to: tuple[str, ...], ends_at: datetime, now: datetime) -> None:
+    def _record(self, sidecar: Sidecar, offloaded: Offloaded, to: tuple[str, ...], now: datetime) -> None:
         if not to:
             return
         current = sidecar
         for _ in range(_RECORD_TRIES):
             resent = [*current.value["resent"], {"at": _rfc3339(now), "to": list(to)}]
-            changed = current.value | {"resent": resent, "links_expire_at": _rfc3339(ends_at)}
+            changed = current.value | {
+                "attachments": listed(offloaded.attachments),
+                "links_expire_at": _rfc3339(offloaded.links_expire_at),
+                "resent": resent,
+            }
             if self._store.replace_json(current.key, changed, current.etag):
                 return
             found = self._store.get_json(current.key)  # another resend was faster

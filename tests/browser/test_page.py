@@ -148,9 +148,9 @@ def test_attachment_that_could_run_is_served_as_plain_octets(name: str, keep: Ke
     content_type = {"html": "text/html", "svg": "image/svg+xml", "xml": "text/xml", "js": "text/javascript"}
     kept = keep(message("<p>x</p>", attached(SVG, name, content_type[name.rpartition(".")[2]])))
 
-    [link] = kept.attachment_links
-    assert link is not None
-    with urllib.request.urlopen(link) as response:
+    [attachment] = kept.attachments
+    assert attachment.link is not None
+    with urllib.request.urlopen(attachment.link) as response:
         assert response.headers["Content-Type"] == "application/octet-stream"
         assert response.headers["Content-Disposition"].startswith("attachment; ")
         assert response.read() == SVG

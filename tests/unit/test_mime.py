@@ -287,6 +287,8 @@ def test_multiparts_beyond_the_depth_are_leaves() -> None:
 ENCODED_BODIES = {
     "base64": ("base64", base64.encodebytes(PNG)),
     "base64 on CRLF lines": ("base64", base64.encodebytes(PNG).replace(b"\n", b"\r\n")),
+    "base64, quanta across lines": ("base64", b"QUJ\r\nDQU\r\nJDQ\r\nUJD\r\nQUJD\r\n"),
+    "base64, padding amid lines": ("base64", b"QUJD\r\nQUJD\r\nQQ==\r\nQUJD\r\n"),
     "base64 on one line": ("BASE64 ", base64.b64encode(PNG)),
     "base64, padding missing": ("base64", b"QUJDRA"),
     "base64, padding too long": ("base64", b"QUI======"),
@@ -311,6 +313,8 @@ def test_sizes_are_those_of_what_readers_decode(encoding: str, body: bytes) -> N
     with on_disk(message) as fd:
         root = outline(fd, len(message))
         octets = b"".join(decoded_chunks(fd, root))
+        for window_bytes in range(1, 30):
+            assert b"".join(decoded_chunks(fd, root, window_bytes=window_bytes)) == octets
         (attachment,) = attachments(fd, root)
     assert attachment.size_bytes == len(octets)
     assert octets == email.message_from_bytes(message.replace(b"BASE64 ", b"base64")).get_payload(decode=True)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -106,25 +106,38 @@ def letter(*names: str) -> bytes:
     return header_section() + b"MIME-Version: 1.0\r\n" + multipart("mixed", related, *files)
 
 
-def offload(message: bytes, shelf: Shelf, folder: Path, deadline_s: float = 30, **links: Any) -> Offloaded:
+def offload(
+    message: bytes,
+    shelf: Shelf,
+    folder: Path,
+    deadline_s: float = 30,
+    spooled: Callable[[], object] = lambda: None,
+    **links: Any,
+) -> Offloaded:
+    """Offload a message; `spooled` is called once it lies in the spool."""
     storage = {"bucket": "large-mail", "region": "us-east-1"}
     keys = {"access_key_id": "AKIAEXAMPLE000000000", "secret_access_key": "s" * 40}
     section = {"storage": storage | keys, "links": links, "milter": {"spool": str(folder)}}
     configuration = config.validate(section, "config.yaml")
-    spooled = SpooledMessage(folder)
-    spooled.write(message)
+    in_hand = SpooledMessage(folder)
+    in_hand.write(message)
+    spooled()
     one = Offload(configuration, shelf, Signer(configuration.links, configuration.storage))
     try:
         return one.run(
             "Q-1",
-            spooled,
+            in_hand,
             Envelope("sender@example.com", ("hidden@example.org",)),
             mime.parse_header_block(message),
             Origin("milter", "host", "Q", RECEIVED_AT),
             Deadline(deadline_s),
         )
     finally:
-        spooled.close()
+        in_hand.close()
+
+
+def links_of(offloaded: Offloaded) -> list[str | None]:
+    return [it.link for it in offloaded.attachments]
 
 
 def test_each_attachment_is_stored_decoded_under_its_own_name_and_linked(
@@ -138,9 +151,7 @@ def test_each_attachment_is_stored_decoded_under_its_own_name_and_linked(
     sidecar = shelf.documents[f"{FOLDER}envelope.json"]
     keys = [attachment["key"] for attachment in sidecar["attachments"]]
     assert keys == [f"{FOLDER}1/logo.png", f"{FOLDER}2/plan.pdf", f"{FOLDER}3/Plan (2).pdf"]
-    for link, name in zip(
-        done.attachment_links, ("1/logo.png", "2/plan.pdf", "3/Plan%20%282%29.pdf"), strict=True
-    ):
+    for link, name in zip(links_of(done), ("1/logo.png", "2/plan.pdf", "3/Plan%20%282%29.pdf"), strict=True):
         assert link is not None
         assert f"/{FOLDER}{name}?" in link
 
@@ -162,7 +173,7 @@ def test_protected_message_stays_whole(kind: str, shelf: Shelf, tmp_path: Path) 
 
     assert sorted(shelf.objects) == [f"{FOLDER}envelope.json", f"{FOLDER}message.eml"]
     assert done.page_link is None
-    assert set(done.attachment_links) <= {None}
+    assert set(links_of(done)) <= {None}
 
 
 @pytest.mark.parametrize(
@@ -194,10 +205,24 @@ def test_failure_of_an_extra_is_logged_and_the_rest_is_delivered(
     done = offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
 
     assert FOLDER + "message.eml" in shelf.objects
-    linked = [link is not None for link in (*done.attachment_links, done.page_link)]
+    linked = [link is not None for link in (*links_of(done), done.page_link)]
     assert linked == ([True, False, True, True] if what == "2/a.pdf" else [True, True, True, False])
     assert "degraded" in log_lines.text
     assert "a.pdf" not in log_lines.text
+
+
+def test_attachments_that_find_no_room_in_the_spool_are_named_without_links(
+    shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+
+    done = offload(letter("a.pdf"), shelf, spool, spooled=spool.rmdir)
+
+    assert [(it.attachment.name, it.link) for it in done.attachments] == [("logo.png", None), ("a.pdf", None)]
+    assert done.attachments[1].attachment.size_bytes == len(PDF)
+    assert done.page_link is not None
+    assert "cannot hold the message" in log_lines.text
 
 
 @pytest.mark.parametrize("what", ["2/a.pdf", "index.html"])
@@ -214,7 +239,7 @@ def test_extra_that_hangs_is_given_up_while_there_is_time_for_the_message(
     finally:
         held.set()
 
-    assert [link is None for link in (done.attachment_links[1], done.page_link)].count(True) >= 1
+    assert [link is None for link in (links_of(done)[1], done.page_link)].count(True) >= 1
     assert "there was no time left for it" in log_lines.text
 
 
@@ -246,7 +271,7 @@ def test_page_that_ends_before_its_links_is_not_offered(shelf: Shelf, tmp_path: 
     done = offload(letter("plan.pdf"), shelf, tmp_path)
 
     assert done.page_link is None
-    assert done.attachment_links[1] is not None
+    assert links_of(done)[1] is not None
 
 
 def test_unreadable_html_becomes_text_on_the_page(shelf: Shelf, tmp_path: Path) -> None:
