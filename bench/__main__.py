@@ -9,14 +9,21 @@ from pathlib import Path
 
 import click
 
-from bench import archive_milter, interception, latency, machine, mbox, memory
+from bench import archive_milter, extras, interception, latency, machine, mbox, memory
 from bench.bed import Bed
 from bench.client import DeliveryError
 from bench.table import markdown_table, text_table
 from rig.process import StartError
 from woomera_milter.config_types import MB, parse_size
 
-Row = latency.Latency | interception.Interception | memory.Memory | archive_milter.ArchiveCost | mbox.Split
+Row = (
+    latency.Latency
+    | interception.Interception
+    | memory.Memory
+    | archive_milter.ArchiveCost
+    | mbox.Split
+    | extras.ExtrasCost
+)
 RESULTS = Path(__file__).parent / "results"
 LIMIT_BYTES = 10 * MB
 TITLES = {
@@ -25,6 +32,7 @@ TITLES = {
     "c": "(c) Peak memory of the milter",
     "d": "(d) The archive milter",
     "e": "(e) Taking an mbox apart",
+    "f": "(f) Attachments and page",
 }
 
 
@@ -39,7 +47,7 @@ def _sizes(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option(
     "--only", type=click.Choice(list(TITLES)), multiple=True, help="Not all of them; may be repeated."
 )
-@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a), (b) and (d).")
+@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a), (b), (d) and (f).")
 @click.option("--sizes", callback=_sizes, help="2KB,4MB,25MB: up to 10MB they are (a)'s, above that (b)'s.")
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Where all figures go, a round each."
@@ -85,6 +93,9 @@ def _measure(parts: Sequence[str], rounds: int | None, sizes: list[int] | None) 
             results["d"] = [*archive_milter.measure(bed, rounds or archive_milter.ROUNDS, _say)]
     if "e" in parts:
         results["e"] = [mbox.measure(_say)]
+    if "f" in parts:
+        with Bed() as bed:
+            results["f"] = [extras.measure(bed, rounds or extras.ROUNDS, _say)]
     return results
 
 

@@ -28,11 +28,15 @@ _RELAY_PORT = free_port()  # nothing listens there, and nothing goes there: queu
 
 
 class Bed:
-    """Runs while the `with` block does: `alone` to `both` are sendmails, named after their filters."""
+    """Runs while the `with` block does: `alone` to `both` are sendmails, named after their filters.
+
+    `bare` is Woomera with links to messages alone, neither attachments nor pages.
+    """
 
     alone: Sendmail
     noop: Sendmail
     woomera: Sendmail
+    bare: Sendmail
     archive: Sendmail
     both: Sendmail
     s3: Juicefs
@@ -50,16 +54,20 @@ class Bed:
             sockets.chmod(0o755)
             self.s3 = stack.enter_context(Juicefs(folder))
             self.s3.make_bucket(BUCKET)
-            noop, woomera, archive = sockets / "noop", sockets / "woomera", sockets / "archive"
+            noop, woomera, bare, archive = (sockets / it for it in ("noop", "woomera", "bare", "archive"))
             self.alone = stack.enter_context(_sendmail())
             self.noop = stack.enter_context(_sendmail(noop))
             self.woomera = stack.enter_context(_sendmail(woomera))
+            self.bare = stack.enter_context(_sendmail(bare))
             self.archive = stack.enter_context(_sendmail(archive=archive))
             self.both = stack.enter_context(_sendmail(woomera, archive))
-            self._log = folder / "milter.log"
+            self._logs = (folder / "milter.log", folder / "bare.log")
             _serve(stack, _noop_command(folder, noop), noop, folder / "noop.log", self.noop)
             command = self._woomera_command(folder, woomera, archive)
-            self.milter = _serve(stack, [*command, "milter"], woomera, self._log, self.woomera)
+            self.milter = _serve(stack, [*command, "milter"], woomera, self._logs[0], self.woomera)
+            links = {"attachments": False, "page": False}
+            command_bare = self._woomera_command(folder, bare, archive, links=links)
+            _serve(stack, [*command_bare, "milter"], bare, self._logs[1], self.bare)
             _serve(stack, [*command, "archive-milter"], archive, folder / "archive.log", self.archive)
             self._stack = stack.pop_all()
         return self
@@ -71,31 +79,36 @@ class Bed:
 
     def empty_queues(self) -> None:
         """Remove all queued mail and archived copies, lest folders and disk fill up from round to round."""
-        sendmails = (self.alone, self.noop, self.woomera, self.archive, self.both)
+        sendmails = (self.alone, self.noop, self.woomera, self.bare, self.archive, self.both)
         for folder in (*(it.queue for it in sendmails), self._copies):
             for path in folder.iterdir():
                 path.unlink()
 
     def intercepted_count(self) -> int:
-        """Return how many messages the milter says that it has stored and replaced."""
-        return self._log.read_text(encoding="utf-8").count(": intercepted ")
+        """Return how many messages the milters say that they have stored and replaced."""
+        return sum(it.read_text(encoding="utf-8").count(": intercepted ") for it in self._logs)
 
     def check_intercepted(self, expected_count: int) -> None:
         """Raise DeliveryError unless that many have been: else something else was measured than was meant."""
         if (count := self.intercepted_count()) != expected_count:
             raise DeliveryError(f"{count} messages were intercepted, not {expected_count}")
+        if any(": degraded " in it.read_text(encoding="utf-8") for it in self._logs):
+            raise DeliveryError("a notice lacks attachments or page")
 
-    def _woomera_command(self, folder: Path, socket_path: Path, archive_socket: Path) -> list[str | Path]:
+    def _woomera_command(
+        self, folder: Path, socket_path: Path, archive_socket: Path, **sections: object
+    ) -> list[str | Path]:
         spool, self._copies = folder / "spool", folder / "archive"
-        spool.mkdir()
-        self._copies.mkdir()
+        spool.mkdir(exist_ok=True)
+        self._copies.mkdir(exist_ok=True)
         # The deadline is longer than anybody's: a slow machine shall give slow figures, not none.
         settings = {
             "milter": {"deadline": "4m", "sendmail": str(self.woomera.command)},
             "archive": {"socket": f"unix:{archive_socket}", "spool": str(self._copies), "min_free": 0},
+            **sections,
         }
         configuration = merged(base_configuration(self.s3, f"unix:{socket_path}", spool), settings)
-        config = folder / "config.yaml"
+        config = folder / f"{socket_path.name}.yaml"
         config.touch(mode=0o600)
         config.write_text(yaml.safe_dump(configuration), encoding="utf-8")
         return [sys.executable, "-m", "woomera_milter", "--config", config]

@@ -1,4 +1,4 @@
-"""What a message over the limit pays, against the least it could: sendmail alone plus an upload."""
+"""What a message over the limit pays, as it is, against the least it could: sendmail alone plus an upload."""
 
 import tempfile
 import time
@@ -67,7 +67,7 @@ def _measure(bed: Bed, size_bytes: int, rounds: int, say: Callable[[str], None])
         takes: dict[str, Callable[[], float]] = {
             "alone": partial(handed_to, bed.alone),
             "upload": upload,
-            "woomera": partial(handed_to, bed.woomera),
+            "woomera": partial(handed_to, bed.bare),
         }
         times = interleaved(
             takes, rounds, lambda progress: say(f"interception, {format_size(size_bytes)}: {progress}")

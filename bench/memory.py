@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from bench.bed import Bed
 from bench.client import deliver_at_once, on_the_wire
-from rig.messages import MB, message_with_file
+from rig.messages import MB, message_with_files
 from woomera_milter.config_types import format_size
 
 MESSAGES = 16
 SIZE_BYTES = 40 * MB
+ATTACHMENTS = 2
 TARGET_BYTES = 150 * MB
 
 
@@ -39,7 +40,7 @@ class Memory:
 
 def measure(bed: Bed, say: Callable[[str], None]) -> Memory:
     """Have all messages intercepted at once by a fresh milter; raise DeliveryError where one fails."""
-    wire = on_the_wire(message_with_file(SIZE_BYTES))
+    wire = on_the_wire(message_with_files(SIZE_BYTES, ATTACHMENTS))
     before_bytes = _peak_bytes(bed.milter.pid)
     say(f"memory: {MESSAGES} messages of {format_size(SIZE_BYTES)} at once")
     deliver_at_once(bed.woomera.smtp_port, wire, MESSAGES)

@@ -87,6 +87,19 @@ def message_with_file(
     return message(size_bytes, to=to, subject=subject, content=content)
 
 
+def message_with_files(size_bytes: int, count: int) -> bytes:
+    """Return a message that consists, but for a few KB, of `count` attachments of random octets."""
+    lines = (size_bytes - _AROUND_FILE_BYTES) // count // BASE64_LINE_BYTES - 10
+    files = [
+        file_part(
+            random_data(lines * BASE64_LINE_DATA_BYTES, seed),
+            disposition=b'attachment; filename="figures %d.bin"' % seed,
+        )
+        for seed in range(1, count + 1)
+    ]
+    return message(size_bytes, content=multipart("mixed", text_part(), *files))
+
+
 def header_section(
     *, sender: str = SENDER, to: Sequence[str] = (RECIPIENT,), subject: str = "Quarterly figures"
 ) -> bytes:
