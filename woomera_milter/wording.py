@@ -60,7 +60,8 @@ def sent(date: str) -> str:
         moment = parsedate_to_datetime(date)
     except (IndexError, OverflowError, TypeError, ValueError):
         return one_line(date)
-    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M %z}".rstrip()
+    zone = f"{NO_BREAK_SPACE}{moment:%z}" if moment.tzinfo else ""
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M}{zone}"
 
 
 def kind(content_type: str) -> str:
