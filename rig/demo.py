@@ -85,11 +85,13 @@ def show(folder: Path, *, keep: bool) -> None:
             with Lab(Path(scratch), s3, delivery_mode="background") as lab:
                 notice, with_s = with_woomera(lab, sent)
                 save(notice, folder / "notice")
-                link = show_notice(notice)
-                download_s = download(link, sent, folder / "message.eml")
+                page_link, message_link, *attachment_links = show_notice(notice)
+                show_page(page_link, original, folder / "page.html")
+                compare_attachments(attachment_links, original)
+                download_s = download(message_link, sent, folder / "message.eml")
                 show_end(folder, without_s, with_s, download_s)
                 if keep:
-                    keep_running(lab, folder)
+                    keep_running(lab, folder, page_link)
 
 
 def show_message(original: EmailMessage, sent: bytes) -> None:
@@ -142,8 +144,8 @@ def submit(sendmail: Sendmail, sent: bytes, lab: Lab | None = None) -> str:
     return str(exchange.last)
 
 
-def show_notice(notice: Transaction) -> str:
-    """Show what the recipients got; return the link in it."""
+def show_notice(notice: Transaction) -> list[str]:
+    """Show what the recipients got; return the links in it: the page's, the message's, the attachments'."""
     heading("3. The notice, as it arrived")
     message = parsed(notice.message)
     for name, value in message.items():
@@ -152,18 +154,39 @@ def show_notice(notice: Transaction) -> str:
     text = text_of(message)
     quote(text)
     links = [line for line in text.splitlines() if line.startswith("http")]
-    if not links:
-        raise DemoError("the notice has no link")
-    return links[0]
+    if len(links) < 2:
+        raise DemoError(f"the notice has not two links at least, but {len(links)}")
+    return links
+
+
+def show_page(link: str, original: EmailMessage, path: Path) -> None:
+    """Open the page as a stranger does, and save it to `path`."""
+    heading("4. A recipient follows the links, without any password")
+    status, octets = fetch(link)
+    page = octets.decode()
+    if status != 200 or f"<title>{html.escape(original['Subject'])}</title>" not in page:
+        raise DemoError(
+            f"the first link of the notice, the page's, answers {status} and shows something else"
+        )
+    fact("page", f"{status}, {len(octets) / 1024:.0f} KB of HTML, without a script")
+    path.write_bytes(octets)
+
+
+def compare_attachments(links: list[str], original: EmailMessage) -> None:
+    """Fetch each attachment by its link, and compare it with what was sent."""
+    for link, attachment in zip(links, original.iter_attachments(), strict=True):
+        status, octets = fetch(link)
+        if status != 200 or octets != attachment.get_payload(decode=True):
+            raise DemoError(f"{attachment.get_filename()} answers {status}, or is not what was sent")
+        fact("attachment", f"{status}, {megabytes(len(octets))}, as it was sent: {attachment.get_filename()}")
 
 
 def download(link: str, sent: bytes, path: Path) -> float:
     """Fetch the message as a stranger does, compare, save to `path`; return how long the download took."""
-    heading("4. A recipient follows the link, without any password")
     (status, octets), elapsed_s = timed(lambda: fetch(link))
     if status != 200:
-        raise DemoError(f"the link in the notice answers {status}")
-    fact("download", f"{status}, {megabytes(len(octets))} in {elapsed_s:.2f} s")
+        raise DemoError(f"the link to the message answers {status}")
+    fact("message", f"{status}, {megabytes(len(octets))} in {elapsed_s:.2f} s")
     digests = [hashlib.sha256(it).hexdigest() for it in (sent, octets)]
     fact("sent", f"SHA-256 {digests[0]}")
     fact("downloaded", f"SHA-256 {digests[1]}")
@@ -194,13 +217,17 @@ def show_end(folder: Path, without_s: float, with_s: float, download_s: float) -
     fact("with", f"{with_s:.2f} s until the 250, and the message is in S3")
     fact("download", f"{download_s:.2f} s")
     fact("to look at", shown(folder / "notice.html"))
-    fact("", f"{shown(folder / 'notice.eml')}, {shown(folder / 'message.eml')}")
+    fact(
+        "", f"{shown(folder / 'page.html')}, {shown(folder / 'notice.eml')}, {shown(folder / 'message.eml')}"
+    )
 
 
-def keep_running(lab: Lab, folder: Path) -> None:
+def keep_running(lab: Lab, folder: Path, page_link: str) -> None:
     """Save each message that reaches SES, until Ctrl-C."""
     port = lab.sendmail.smtp_port
-    heading("It stays up for mail of your own, until Ctrl-C")
+    heading("It stays up for you to browse, and for mail of your own, until Ctrl-C")
+    say("  The page of this message:")
+    say(f"    {page_link}")
     say("  A message from a file, by the sendmail command of this demo:")
     say(f"    {lab.sendmail.submit_command} -f you@example.com friend@example.org \\")
     say(f"      < {shown(folder / 'message.eml')}")

@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from woomera_milter import config
 from woomera_milter.errors import WoomeraError
-from woomera_milter.store import connect, error_code, explain
+from woomera_milter.s3_errors import code_of, explained
+from woomera_milter.store import connect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -140,7 +141,7 @@ class Bucket:
         try:
             return operation()
         except (ClientError, BotoCoreError) as error:
-            raise explain(error, attempted) from error
+            raise explained(error, attempted) from error
 
 
 def _body(answer: Any) -> bytes:
@@ -150,7 +151,7 @@ def _body(answer: Any) -> bytes:
 
 def code_of(error: WoomeraError) -> str:
     """Return S3's code of what went wrong."""
-    return error_code(error.__cause__)
+    return code_of(error.__cause__)
 
 
 def _md5(octets: bytes) -> str:

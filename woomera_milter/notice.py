@@ -116,7 +116,8 @@ class Composer:
 
         def body(text_bytes: int, attachment_count: int) -> bytes:
             shown = self._shown(facts, links, expires_at, text_bytes, attachment_count)
-            return _multipart(boundary, self._text.render(shown), self._html.render(shown))
+            text = self._text.render(shown).replace(wording.NO_BREAK_SPACE, " ")
+            return _multipart(boundary, text, self._html.render(shown))
 
         def fits(text_bytes: int, attachment_count: int) -> bool:
             return len(body(text_bytes, attachment_count)) <= budget_bytes
@@ -142,7 +143,7 @@ class Composer:
             "id": facts.id,
             "sender": wording.one_line(facts.header_from) or "an unnamed sender",
             "subject": wording.one_line(facts.subject),
-            "sent": wording.one_line(facts.date),
+            "sent": wording.sent(facts.date),
             "size": wording.size(facts.size_bytes),
             "limit": wording.size(facts.limit_bytes),
             "links": links,

@@ -79,7 +79,7 @@ class Pages:
             "sender": wording.one_line(headers.header_from) or "an unnamed sender",
             "to": wording.one_line(headers.to, _MAX_ADDRESSES_CHARS),
             "cc": wording.one_line(headers.cc, _MAX_ADDRESSES_CHARS),
-            "sent": wording.one_line(headers.date),
+            "sent": wording.sent(headers.date),
             "size": wording.size(facts.size_bytes),
             "message_link": facts.message_link,
             "expires": wording.moment(expires_at),

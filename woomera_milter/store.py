@@ -24,7 +24,8 @@ from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woomera_milter import aws, config
-from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.errors import PermanentError, WoomeraError
+from woomera_milter.s3_errors import CREDENTIAL_ERRORS, code_of, explained
 from woomera_milter.served import attachment_disposition, harmless_type
 from woomera_milter.spool import Deadline, SpooledMessage, SpoolReader
 from woomera_milter.wire import WireMessage
@@ -45,42 +46,8 @@ _CHUNK_BYTES = 256 * 1024
 _CONFLICT_TRIES = 6
 _MISSING = frozenset({"NoSuchKey", "404"})
 
-# Credentials that rotated under us show as any of these; a session built anew reads the new ones.
-_CREDENTIAL_ERRORS = frozenset(
-    {
-        "AccessDenied",
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "InvalidToken",
-        "NoCredentialsError",
-        "CredentialRetrievalError",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-    }
-)
-_RENEWAL = "see why these credentials are not renewed: the instance's role, or storage.profile"
-_REMEDIES = {
-    "NoSuchBucket": "create the bucket, or correct storage.bucket",
-    "PermanentRedirect": "set storage.region to the bucket's region",
-    "AuthorizationHeaderMalformed": "set storage.region to the bucket's region",
-    "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key); "
-    "sweep, list and resend need s3:GetObject and s3:ListBucket too",
-    "InvalidObjectState": "the object is in Glacier: restore it (s3:RestoreObject), or let it rest",
-    "NoSuchKey": "it was deleted, by the lifecycle perhaps",
-    "404": "it was deleted, by the lifecycle perhaps",
-    "ExpiredToken": _RENEWAL,
-    "InvalidToken": _RENEWAL,
-    "TokenRefreshRequired": _RENEWAL,
-    "CredentialRetrievalError": _RENEWAL,
-    "InvalidAccessKeyId": "correct the access key of storage",
-    "SignatureDoesNotMatch": "correct the secret key of storage, and check the clock of this host",
-    "RequestTimeTooSkewed": "set the clock of this host",
-    "NoCredentialsError": "give storage a profile or keys, or the instance a role",
-    "ProfileNotFound": "correct storage.profile",
-}
 # An attachment's key ends with its name, which is nobody's business who reads a log.
 _ATTACHMENT_NAME = re.compile(r"(?<=/)(messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/[0-9]+/)[^/]+\Z")
-_DEFAULT_REMEDY = "see whether S3 and the network are well; it is tried again when the client sends again"
 
 
 def message_key(message_id: str, received_at: datetime) -> str:
@@ -263,7 +230,7 @@ class Store:
             try:
                 return self._put(request, Deadline(READ_TIMEOUT_S))["ETag"]
             except WoomeraError as error:
-                code = error_code(error.__cause__)
+                code = code_of(error.__cause__)
                 if code in {"PreconditionFailed", "NoSuchKey"}:
                     break
                 if code != "ConditionalRequestConflict":
@@ -282,9 +249,9 @@ class Store:
             )
             octets = answer["Body"].read()
         except (ClientError, BotoCoreError) as error:
-            if error_code(error) in _MISSING:
+            if code_of(error) in _MISSING:
                 return None
-            raise explain(error, attempted) from error
+            raise explained(error, attempted) from error
         try:
             value = json.loads(octets) if octets.strip() else None
         except ValueError as error:
@@ -305,7 +272,7 @@ class Store:
                     deadline.check(attempted)
                     yield chunk
         except (ClientError, BotoCoreError) as error:
-            raise explain(error, attempted) from error
+            raise explained(error, attempted) from error
 
     def ends_at(self, key: str) -> datetime:
         """Return when the lifecycle may delete a stored object; raise PermanentError where it has gone."""
@@ -314,7 +281,7 @@ class Store:
                 lambda client: client.head_object(Bucket=self._storage.bucket, Key=self._storage.prefix + key)
             )
         except (ClientError, BotoCoreError) as error:
-            raise explain(error, f"looking at {self.name_of(key)}") from error
+            raise explained(error, f"looking at {self.name_of(key)}") from error
         ends_at = answer["LastModified"] + self._storage.retention
         return self._ends_at(answer.get("Expiration", ""), ends_at)
 
@@ -330,7 +297,7 @@ class Store:
             try:
                 answer = self._with_fresh_credentials(lambda client: client.list_objects_v2(**request))
             except (ClientError, BotoCoreError) as error:
-                raise explain(error, f"listing {self.name_of(prefix)}") from error
+                raise explained(error, f"listing {self.name_of(prefix)}") from error
             objects = [
                 Listed(it["Key"][skip:], it["Size"], it["LastModified"], it.get("StorageClass", "STANDARD"))
                 for it in answer.get("Contents", [])
@@ -367,7 +334,7 @@ class Store:
             return self._with_fresh_credentials(put)
         except (ClientError, BotoCoreError) as error:
             deadline.check(attempted)
-            raise explain(error, attempted) from error
+            raise explained(error, attempted) from error
 
     def _with_fresh_credentials(self, operation: Callable[["S3Client"], Answer]) -> Answer:
         """Run the operation; where credentials are refused, once more with a session built anew."""
@@ -375,7 +342,7 @@ class Store:
         try:
             return operation(client)
         except (ClientError, BotoCoreError) as error:
-            if error_code(error) not in _CREDENTIAL_ERRORS:
+            if code_of(error) not in CREDENTIAL_ERRORS:
                 raise
         return operation(self._connected(instead_of=client))
 
@@ -420,23 +387,3 @@ def connect(storage: config.Storage, max_connections: int) -> "S3Client":
             },
         ),
     )
-
-
-def error_code(error: BaseException | None) -> str:
-    """Return S3's own code of an error, or the name of botocore's exception."""
-    if isinstance(error, ClientError):
-        return error.response.get("Error", {}).get("Code", "")
-    return type(error).__name__
-
-
-def explain(error: ClientError | BotoCoreError, attempted: str) -> WoomeraError:
-    """Say what went wrong without botocore's own text, which may hold URLs and keys."""
-    code = error_code(error)
-    answer = error.response if isinstance(error, ClientError) else {}
-    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    permanent = 300 <= status < 500 and code not in {"BadDigest", "RequestTimeout", "SlowDown"}
-    kind = (
-        PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
-    )
-    problem = f"{attempted} failed: {code}" + (f" ({status})" if status else "")
-    return kind(problem, remedy=_REMEDIES.get(code, _DEFAULT_REMEDY), reason="store")

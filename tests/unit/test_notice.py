@@ -80,7 +80,7 @@ class Page(HTMLParser):
         self.targets.extend(str(value) for name, value in attrs if name in {"href", "src", "background"})
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        self.text += data.replace("\u00a0", " ")
 
 
 def assert_safe_for_ses(notice: Notice, header_bytes: int) -> None:
@@ -135,14 +135,14 @@ def test_html_leads_to_the_page_first_and_to_the_message_always() -> None:
     [
         "Jörg Müller <joerg@example.com>",
         "24.3 MB",
-        "10.0 MB",
+        "10 MB",
         "Tuesday 1 December 2026, 05:24 UTC",
         "Plans for the building",
-        "Tue, 24 Nov 2026 05:24:00 +0000",
+        "Tuesday 24 November 2026, 05:24 +0000",
         "Plan, second draft.pdf",
-        "PDF document, 18.0 MB",
+        "PDF document, 18 MB",
         "Baustelle Süd.jpg",
-        "picture, 700.0 KB",
+        "picture, 700 KB",
         "too large",
         "Nothing is lost",
         "Outlook",
@@ -176,12 +176,12 @@ def test_same_facts_make_the_same_notice() -> None:
     [
         (0, "0 bytes"),
         (1023, "1023 bytes"),
-        (1024, "1.0 KB"),
-        (1024 * 1024 - 1, "1.0 MB"),
-        (10_485_760, "10.0 MB"),
+        (1024, "1 KB"),
+        (1024 * 1024 - 1, "1 MB"),
+        (10_485_760, "10 MB"),
         (25_480_000, "24.3 MB"),
-        (1024**3 - 1, "1.0 GB"),
-        (150 * 1024**3, "150.0 GB"),
+        (1024**3 - 1, "1 GB"),
+        (150 * 1024**3, "150 GB"),
     ],
 )
 def test_sizes_are_told_as_ses_counts_them(size_bytes: int, told: str) -> None:
@@ -193,7 +193,7 @@ def test_sizes_are_told_as_ses_counts_them(size_bytes: int, told: str) -> None:
 def test_message_one_byte_over_the_limit_is_said_to_be_just_over_it() -> None:
     facts = replace(FACTS, size_bytes=10 * MB + 1)
     for part in parts(COMPOSER.compose(facts, NO_PAGE, EXPIRES_AT)):
-        assert "10.0 MB, just over the limit" in part
+        assert "10 MB, just over the limit" in part.replace("\u00a0", " ")
 
 
 @pytest.mark.parametrize(
@@ -390,3 +390,14 @@ def test_template_too_long_for_any_notice_is_an_error_rather_than_an_unsafe_noti
     composer = Composer(config.Notice(templates=tmp_path))
     with pytest.raises(PermanentError, match=r"notice\.templates"):
         composer.compose(FACTS, BOTH_LINKS, EXPIRES_AT)
+
+
+def test_sizes_do_not_break_between_number_and_unit_where_html_breaks_lines() -> None:
+    text, html = parts(COMPOSER.compose(FACTS, BOTH_LINKS, EXPIRES_AT, 400))
+    assert "24.3\u00a0MB" in html
+    assert "\u00a0" not in text
+
+
+def test_what_the_sender_wrote_comes_before_how_to_open_a_file() -> None:
+    for part in parts(COMPOSER.compose(FACTS, BOTH_LINKS, EXPIRES_AT, 400)):
+        assert part.upper().index("TEXT OF THE MESSAGE") < part.upper().index("HOW TO OPEN THE .EML FILE")

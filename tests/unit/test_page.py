@@ -41,7 +41,8 @@ HOSTILE = "\"'><script>alert(1)</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>"
 
 
 def rendered(facts: Facts = FACTS) -> str:
-    return PAGES.render(facts, EXPIRES_AT).decode()
+    """The page, with the spaces of its sizes as they are searched for."""
+    return PAGES.render(facts, EXPIRES_AT).decode().replace("\u00a0", " ")
 
 
 def test_page_names_people_times_sizes_and_links() -> None:
@@ -51,10 +52,10 @@ def test_page_names_people_times_sizes_and_links() -> None:
         "Jane Field &lt;jane@example.com&gt;",
         "Tom Harbour &lt;tom@example.org&gt;",
         "Ann Ridge &lt;ann@example.net&gt;",
-        "Tue, 24 Nov 2026 05:24:00 +0000",
+        "Tuesday 24 November 2026, 05:24 +0000",
         "Tuesday 1 December 2026, 05:24 UTC",
-        "PDF document, 3.0 MB",
-        "25.0 MB",
+        "PDF document, 3 MB",
+        "25 MB",
         'href="https://files.example/1"',
         'href="https://files.example/message.eml?Signature=a&amp;Expires=1"',
         "postmaster@example.com",
@@ -136,7 +137,7 @@ def test_what_is_missing_from_the_text_is_said_plainly(body: BodyText | SafeHtml
 def test_attachments_without_a_link_of_their_own_are_said_to_be_in_the_message() -> None:
     html = rendered(replace(FACTS, attachments=[PLAN, replace(PLAN, name="b.pdf", link=None)]))
 
-    assert "PDF document, 3.0 MB, in the whole message" in html
+    assert "PDF document, 3 MB, in the whole message" in html
     assert "Only 1 of the 2 attachments can be downloaded alone" in html
 
 
@@ -155,3 +156,16 @@ def test_template_of_ones_own_wins_and_a_broken_one_shows_at_start(tmp_path: Pat
     template.write_text("{{ subjcet }}")
     with pytest.raises(ConfigError, match=r"notice\.templates.*index\.html.*subjcet"):
         Pages(config.Notice(templates=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("date", "shown"),
+    [
+        ("Tue, 24 Nov 2026 05:24:00 +0100", "Tuesday 24 November 2026, 05:24 +0100"),
+        ("24 Nov 2026 05:24:00 -0000", "Tuesday 24 November 2026, 05:24"),
+        ("yesterday", "yesterday"),
+        ("Tue, 99 Nov 2026 05:24:00 +9999999999", "Tue, 99 Nov 2026 05:24:00 +9999999999"),
+    ],
+)
+def test_moment_of_sending_is_told_in_words_where_it_is_one(date: str, shown: str) -> None:
+    assert f">{shown}<" in rendered(replace(FACTS, headers=replace(FACTS.headers, date=date)))
