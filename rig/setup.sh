@@ -12,6 +12,7 @@ readonly DEBIAN_PYTHON=(python3-venv python3-dev)
 readonly AMAZON_PACKAGES=(sendmail sendmail-cf m4 sendmail-milter-devel gcc)
 readonly AMAZON_PYTHON=(python3.11 python3.11-devel)
 readonly BROWSER=chromium # the tests look at the notice in it
+readonly UNIT_CHECKER=systemd # has systemd-analyze, which checks the units; nothing of it is started
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
 
@@ -63,7 +64,7 @@ is_installed_on_debian() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/d
 
 install_on_debian() {
     local wanted=("${DEBIAN_PACKAGES[@]}") missing=() package
-    [[ $1 == demo ]] || wanted+=("$BROWSER")
+    [[ $1 == demo ]] || wanted+=("$BROWSER" "$UNIT_CHECKER")
     find_python >/dev/null || wanted+=("${DEBIAN_PYTHON[@]}")
     for package in "${wanted[@]}"; do
         is_installed_on_debian "$package" || missing+=("$package")
