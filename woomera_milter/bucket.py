@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woomera_milter import config
+from woomera_milter import config, s3_errors
 from woomera_milter.errors import WoomeraError
-from woomera_milter.s3_errors import code_of, explained
 from woomera_milter.store import connect
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ class Bucket:
         try:
             return operation()
         except (ClientError, BotoCoreError) as error:
-            raise explained(error, attempted) from error
+            raise s3_errors.explained(error, attempted) from error
 
 
 def _body(answer: Any) -> bytes:
@@ -151,7 +150,7 @@ def _body(answer: Any) -> bytes:
 
 def code_of(error: WoomeraError) -> str:
     """Return S3's code of what went wrong."""
-    return code_of(error.__cause__)
+    return s3_errors.code_of(error.__cause__)
 
 
 def _md5(octets: bytes) -> str:

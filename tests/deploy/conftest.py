@@ -83,7 +83,13 @@ def root(tmp_path: Path) -> Path:
 def run(*argv: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
     """Run a program that has to succeed; return what it says."""
     done = subprocess.run(
-        argv, cwd=cwd, env=os.environ | (environment or {}), capture_output=True, text=True, check=False
+        argv,
+        cwd=cwd,
+        env=os.environ | (environment or {}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout
     return done.stdout

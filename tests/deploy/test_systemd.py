@@ -1,4 +1,4 @@
-"""install.sh and what it makes of a host: user, folders, units for systemd, FEATURE files for sendmail."""
+"""install.sh and what it makes of a host: user, folders, units that systemd accepts, FEATURE files."""
 
 import re
 import stat
