@@ -120,7 +120,7 @@ def _backlogs(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
             waiting = counted(backlog.count, "archived copy", "archived copies")
             yield Attention(
                 "archive-backlog",
-                f"{waiting} ({wording.size(backlog.size_bytes)}) wait on {name}, the oldest since "
+                f"{waiting} ({wording.plain_size(backlog.size_bytes)}) wait on {name}, the oldest since "
                 f"{say_when(backlog.oldest_at)}",
                 "run `woomera archive` there and see what it says",
                 (),

@@ -11,6 +11,7 @@ claim is, the server's clock tells, so that hosts need not agree on the time.
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -56,6 +57,10 @@ class Claim:
     etag: str = field(default="", compare=False)
 
 
+class IgnoredConditionsError(PermanentError):
+    """The server ignores the conditions of a write, so nobody can claim anything."""
+
+
 class LostClaimError(TemporaryError):
     """Another run has taken the claim over, since our lease had ended: the work is its own now."""
 
@@ -83,7 +88,7 @@ class Claims:
         self._single_host = single_host
 
     def check_server(self) -> None:
-        """Raise PermanentError where the server ignores the conditions of a write."""
+        """Raise IgnoredConditionsError where the server ignores the conditions of a write."""
         if self._single_host:
             return
         probe = {"about": "written twice to see whether this server honours conditional writes"}
@@ -92,12 +97,18 @@ class Claims:
         created = [self._store.create_json(probe_key, nonce) for nonce in nonces]
         replaced = self._store.replace_json(probe_key, nonces[0] | {"replaced": True}, f'"{"0" * 32}"')
         if created[1] or replaced:
-            raise PermanentError(
+            raise IgnoredConditionsError(
                 "this S3 server ignores conditional writes (If-None-Match, If-Match), so two runs at once "
                 "would send each mail twice",
                 remedy="see that only one runs at a time, and give it --single-host",
                 reason="claim",
             )
+
+    def for_single_host(self) -> "Claims":
+        """Return the same claims, for a server that ignores conditions and work that may be done twice."""
+        alone = copy(self)
+        alone._single_host = True
+        return alone
 
     def find(self, key: str) -> Claim | None:
         """Return the claim on an archived object as it stands, None where there is none."""

@@ -45,14 +45,11 @@ class _Day(click.ParamType[date]):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The ways to look at a report without sending it."""
+    """The ways to look at a report."""
 
     as_text: bool
     html_path: Path | None
     as_json: bool
-
-    def __bool__(self) -> bool:
-        return self.as_text or self.html_path is not None or self.as_json
 
 
 @click.command("report")
@@ -62,13 +59,8 @@ class Look:
 @click.option(
     "--html", "html_path", type=click.Path(path_type=Path), help="Write the report as HTML; send nothing."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document; send nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be sent, and send and write nothing.")
-@click.option(
-    "--single-host",
-    is_flag=True,
-    help="For S3 servers without conditional writes: you see to it that one report runs at a time.",
-)
 @click.pass_obj
 @exits
 def report_command(
@@ -79,7 +71,6 @@ def report_command(
     html_path: Path | None,
     as_json: bool,
     dry_run: bool,
-    single_host: bool,
 ) -> None:
     """Mail administrators the statistics of a period, once, however many hosts run this."""
     if as_text and as_json:
@@ -87,19 +78,23 @@ def report_command(
     configuration = load(path)
     now = datetime.now(UTC)
     period = Period.before(kind or configuration.report.period, until or (now - _SETTLES_WITHIN).date())
-    look = Look(as_text, html_path, as_json)
-    if look:
-        _look(_gathered(configuration, period, now), look, configuration, now)
+    sends = not dry_run and bool(configuration.report.to)
+    if as_text or html_path or (as_json and not sends):
+        _look(_gathered(configuration, period, now), Look(as_text, html_path, as_json), configuration, now)
         return
     if not configuration.report.to:
         raise ConfigError(["report.to: names nobody; write whom to send it to, or look at it with --print"])
     if dry_run:
         _tell_what_is_due(_gathered(configuration, period, now), configuration.report, now)
         return
-    outcome = _send(configuration, period, now, single_host=single_host)
-    click.echo(_line(outcome, period))
+    outcome = _send(configuration, period, now)
+    if as_json:
+        click.echo(_line(outcome, period), err=True)
+        _look(_gathered(configuration, period, now), Look(False, None, as_json), configuration, now)
+    else:
+        click.echo(_line(outcome, period))
     for refusal in outcome.refused:
-        click.echo(f"refused for {refusal.recipient}: {refusal.reason}")
+        click.echo(f"refused for {refusal.recipient}: {refusal.reason}", err=as_json)
     if outcome.refused:
         sys.exit(EX_PARTLY)
 
@@ -134,12 +129,11 @@ def _tell_what_is_due(statistics: Statistics, settings: config.Report, now: date
         click.echo(f"would go to {', '.join(settings.to)}: {subject} ({len(message):,} bytes)")
 
 
-def _send(configuration: config.Config, period: Period, now: datetime, *, single_host: bool) -> Outcome:
+def _send(configuration: config.Config, period: Period, now: datetime) -> Outcome:
     claims = Claims(
         Store(configuration.storage, max_connections=1),
         socket.gethostname(),
         configuration.sweep.lease,
-        single_host=single_host,
         key_of=report.claim_key,
     )
     with mailer.from_config(configuration) as postman:

@@ -142,6 +142,11 @@ def may_repeat(message_id: str) -> None:
     _event(logging.WARNING, NO_QUEUE_ID, "may-be-a-second-notice", id=message_id)
 
 
+def unguarded(name: str) -> None:
+    """The S3 server ignores conditional writes, so two hosts that begin at once may both send this report."""
+    _event(logging.WARNING, NO_QUEUE_ID, "unguarded", name=name, why="S3 ignores conditional writes")
+
+
 def not_notified(message_id: str, reason: str) -> None:
     """Recipients of an archived message have not got their notice; the sweep's result says why."""
     _event(logging.ERROR, NO_QUEUE_ID, "not-notified", id=message_id, reason=reason)

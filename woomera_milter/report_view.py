@@ -85,7 +85,7 @@ def _figures(statistics: Statistics) -> list[Figure]:
 
 
 def _amount(name: str, now: Amount, before: Amount) -> Figure:
-    size = wording.size(now.size_bytes) if now.count else ""
+    size = wording.plain_size(now.size_bytes) if now.count else ""
     return Figure(name, f"{now.count:,}", size, f"{before.count:,}")
 
 
@@ -111,7 +111,7 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
     yield Table(
         "The largest messages",
         ("Size", "Message"),
-        [(wording.size(it.size_bytes), _told(it, say_when)) for it in statistics.largest],
+        [(wording.plain_size(it.size_bytes), _told(it, say_when)) for it in statistics.largest],
         frozenset({0}),
     )
     yield Table(
@@ -133,7 +133,7 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
             (
                 prefix + _ending(it, statistics.period),
                 f"{it.stored.count:,}",
-                wording.size(it.stored.size_bytes),
+                wording.plain_size(it.stored.size_bytes),
             )
             for prefix, it in sorted(statistics.usage.items())
         ],
@@ -145,7 +145,7 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
 def _ending(usage: Usage, period: Period) -> str:
     if not usage.ending.count:
         return ""
-    size = wording.size(usage.ending.size_bytes)
+    size = wording.plain_size(usage.ending.size_bytes)
     return f"\n{usage.ending.count:,} of them ({size}) deleted within {counted(period.days, 'day')}"
 
 

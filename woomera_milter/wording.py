@@ -48,6 +48,11 @@ def size(size_bytes: int) -> str:
     return f"{size_bytes / units[unit]:.1f}".removesuffix(".0") + NO_BREAK_SPACE + unit
 
 
+def plain_size(size_bytes: int) -> str:
+    """The same with an ordinary space, for tables and figures that programs may read."""
+    return size(size_bytes).replace(NO_BREAK_SPACE, " ")
+
+
 def moment(moment: datetime) -> str:
     """To the minute, with the day of the week, in UTC: readers live in many time zones."""
     utc = moment.astimezone(UTC)
