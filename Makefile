@@ -35,6 +35,7 @@ bench:
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench.sweep
 	@$(PYTHON) -m bench.killed_sweeps
+	@$(PYTHON) -m bench.report
 
 chaos:
 	@rig/setup.sh demo
