@@ -75,7 +75,7 @@ def socket_folder(subject: str, socket: str, spool: Path) -> Iterator[Finding]:
         yield failure(
             subject,
             f"{folder} cannot be looked at ({error.strerror})",
-            f"make {folder}, owned by the milter's user, mode 0755; systemd does so by RuntimeDirectory=",
+            f"make {folder}, owned by the milter's user, mode 0755; deploy/systemd/woomera.tmpfiles does so",
         )
         return
     open_to_others = [it for it, fact in facts.items() if fact.st_mode & (stat.S_IWGRP | stat.S_IWOTH)]

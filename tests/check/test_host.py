@@ -143,7 +143,7 @@ def test_folder_that_is_missing_is_a_failure_that_says_how_to_make_it(tmp_path: 
     found = look_at(tmp_path / "woomera", spool)
 
     assert found.status == "failure"
-    assert "RuntimeDirectory=" in found.remedy
+    assert "woomera.tmpfiles" in found.remedy
 
 
 def test_socket_of_tcp_needs_no_folder(spool: Path) -> None:
