@@ -160,7 +160,7 @@ def report(outcome: Outcome) -> str:
         "outages": f"{len(plan.outages)} ({_listed(outages)})",
         "sent": account.sent,
         "accepted (250)": account.accepted,
-        "refused": f"{account.refused} ({account.refused_for_good} of them for good, 5xx)",
+        "refused": account.refused,
         "unknown": f"{account.unknown} ({account.unknown_arrived} of them arrived)",
         "intercepted": account.intercepted,
         "sent back": f"{account.sent_back} (SES refused them for good)",

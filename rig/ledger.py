@@ -4,7 +4,8 @@ What is fair to ask of each message, by what its client heard:
 
 - *250*: each recipient gets it once, with the right contents. Where SES refuses it for good (554), it has to
   be sent back to its sender instead, and counts as *sent back*: whoever relays mail owes no more.
-- *4xx or 5xx*: nobody gets it, for the client will send it again.
+- *4xx*: nobody gets it, for the client will send it again.
+- *5xx*: nobody gets it, and it is lost: the client will not send it again, and every message here is good.
 - *unknown*: the connection broke before a reply came. Nobody gets it, or all do, once.
 
 A message that SES got twice is no fault of anybody's where sendmail could not know that SES had it: sendmail
@@ -46,6 +47,11 @@ class Attempt:
         """Tell whether the client heard 4xx or 5xx."""
         return self.exchange is not None and not self.exchange.ok
 
+    @property
+    def refused_for_good(self) -> bool:
+        """Tell whether the client heard 5xx, after which it does not try again (RFC 5321 section 4.2.1)."""
+        return self.exchange is not None and self.exchange.last.code >= 500
+
     def __str__(self) -> str:
         heard = "no reply" if self.exchange is None else self.exchange.last
         return f"message {self.message.number} of {self.message.size_bytes} bytes, {heard}"
@@ -62,8 +68,6 @@ class Account:
     sent: int = 0
     accepted: int = 0
     refused: int = 0
-    refused_for_good: int = 0
-    """Of the refused: with a 5xx, after which a client does not try again."""
     unknown: int = 0
     unknown_arrived: int = 0
     intercepted: int = 0
@@ -78,11 +82,13 @@ class Account:
     @property
     def broken(self) -> list[str]:
         """All that went wrong; nothing where every promise was kept."""
-        return [
-            f"{name}: {sentence}"
-            for name in ("lost", "corrupted", "doubled", "unwanted")
-            for sentence in getattr(self, name)
-        ]
+        found = {
+            "lost": self.lost,
+            "corrupted": self.corrupted,
+            "doubled": self.doubled,
+            "unwanted": self.unwanted,
+        }
+        return [f"{name}: {sentence}" for name, sentences in found.items() for sentence in sentences]
 
 
 class _Copy(NamedTuple):
@@ -105,8 +111,8 @@ def settle(
         number = attempt.message.number
         if attempt.refused:
             account.refused += 1
-            assert attempt.exchange is not None
-            account.refused_for_good += attempt.exchange.last.code >= 500
+            if attempt.refused_for_good:
+                account.lost.append(f"{attempt}, so its client gives up")
             if number in copies or number in bounces:
                 account.unwanted.append(f"{attempt}, yet it reached SES")
             continue

@@ -69,7 +69,7 @@ def test_accepted_message_that_arrives_once_is_in_order() -> None:
         (None, [copy(b"wrong")], "corrupted", "the contents are wrong"),
         (None, [copy(), copy()], "doubled", "nothing broke between them"),
         (PUT_OFF, [copy()], "unwanted", "yet it reached SES"),
-        (REFUSED, [copy()], "unwanted", "yet it reached SES"),
+        (REFUSED, [], "lost", "so its client gives up"),
         (PUT_OFF, [BOUNCE], "unwanted", "yet it reached SES"),
         (PUT_OFF, [copy(recipients=("root@example.org",))], "unwanted", "nobody sent anything to"),
     ],
@@ -84,7 +84,7 @@ def test_broken_promise_is_named(
     assert sentence in broken
 
 
-@pytest.mark.parametrize("exchange", [PUT_OFF, REFUSED, None])
+@pytest.mark.parametrize("exchange", [PUT_OFF, None])
 def test_message_that_was_not_taken_for_certain_need_not_arrive(exchange: Exchange | None) -> None:
     account = settled(exchange, [])
 
