@@ -13,13 +13,13 @@ SEED = 20261124
 
 
 def test_nothing_is_lost_corrupted_or_doubled_while_everything_dies_and_fails(tmp_path: Path) -> None:
-    plan = make_plan(SEED, messages=150, kills=6, outages=4)
+    plan = make_plan(SEED, messages=300, kills=6, outages=4)
 
     outcome = run(plan, tmp_path, print)
 
     print(report(outcome))
     assert outcome.broken == []
-    assert outcome.account.sent == 150
+    assert outcome.account.sent == 300
     assert outcome.account.accepted > 75
     assert outcome.account.intercepted > 5
 
