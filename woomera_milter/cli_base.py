@@ -46,7 +46,7 @@ def load(path: Path) -> config.Config:
 class Since(click.ParamType[datetime]):
     """A moment: a span of time back from now, or the beginning of a day in UTC."""
 
-    name = "7d|YYYY-MM-DD"
+    name = "span|YYYY-MM-DD"
 
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> datetime:
         """Return the moment; fail with a usage error."""

@@ -19,7 +19,7 @@ _CONNECTIONS = 8
 
 
 @click.command("list")
-@click.option("--since", type=Since(), help="Only messages received since then.")
+@click.option("--since", type=Since(), help="Only messages received since then: 12h or 7d ago, or that day.")
 @click.option("--recipient", default="", help="Only those with this text in a recipient's address.")
 @click.option("--sender", default="", help="Only those with this text in the sender's address.")
 @click.option("--id", "message_id", help="Only the one with this id.")

@@ -59,7 +59,11 @@ class Options:
 
 
 @click.command("sweep")
-@click.option("--since", type=Since(), help="Only what was archived since then; the watermark stays.")
+@click.option(
+    "--since",
+    type=Since(),
+    help="Only what was archived since then: 12h or 7d ago, or that day.",
+)
 @click.option("--full", is_flag=True, help="All of the archive, whatever earlier sweeps have seen.")
 @click.option(
     "--limit",
