@@ -1,27 +1,19 @@
 """A report over a month of 200 hosts and 20,000 messages, against bare parallel GETs of the same objects.
 
-`python -m bench.report`. The S3 is a stub (bench.stub_report). Each side is a process of its own, in turn,
-and tells its own time and peak memory. The report also lists what it
-reads, and messages besides; the bare side knows the keys.
+`python -m bench.report`. The S3 is a stub (bench.stub_report). The report also lists what it reads, and
+messages besides; the bare side knows the keys.
 """
 
 import argparse
 import json
-import os
-import resource
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import yaml
 
+from bench.contest import Contest, Side, measure, tell
 from bench.stub_report import DAYS, sidecar_keys, snapshot_keys
-from rig.lab import environment
-from rig.process import Process, free_port
 from woomera_milter.gather import AT_ONCE
 
 _BARE = "bare"
@@ -71,30 +63,6 @@ def _report(endpoint_url: str, hosts: int, sidecars: int) -> int:
     return hosts * DAYS + sidecars
 
 
-def _child(which: str, endpoint_url: str, hosts: str, sidecars: str) -> None:
-    begun = time.perf_counter()
-    count = {_BARE: _bare, _REPORT: _report}[which](endpoint_url, int(hosts), int(sidecars))
-    spent_s = time.perf_counter() - begun
-    peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    figures = {"count": count, "seconds": spent_s, "cpu_s": time.process_time(), "peak_mb": peak_kb / 1024}
-    print(json.dumps(figures))
-
-
-def _measure(which: str, hosts: int, sidecars: int) -> dict[str, float]:
-    """Run one side against a stub of its own."""
-    port = free_port()
-    numbers = [str(hosts), str(sidecars)]
-    stub = [sys.executable, "-m", "bench.stub_report", str(port), *numbers]
-    with tempfile.TemporaryDirectory() as folder, Process(stub, Path(folder) / "stub.log") as server:
-        server.wait_until_accepting(port)
-        url = f"http://127.0.0.1:{port}"
-        child = [sys.executable, "-m", "bench.report", "--child", which, url, *numbers]
-        done = subprocess.run(child, env=environment(), stdout=subprocess.PIPE, check=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    assert found["count"] == hosts * DAYS + sidecars
-    return found
-
-
 def main() -> None:
     """Run it, print the figures, and exit 1 where they miss what they must reach."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -104,30 +72,19 @@ def main() -> None:
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
-        _child(*arguments.child)
+        which, endpoint_url, hosts, sidecars = arguments.child
+        tell(lambda: {_BARE: _bare, _REPORT: _report}[which](endpoint_url, int(hosts), int(sidecars)))
         return
+
+    def run(which: str, hosts: int, sidecars: int) -> Side:
+        count = hosts * DAYS + sidecars
+        return measure("bench.report", which, "bench.stub_report", [hosts, sidecars], count)
+
     hosts, sidecars = arguments.hosts, arguments.sidecars
-    rounds = [
-        (_measure(_BARE, hosts, sidecars), _measure(_REPORT, hosts, sidecars))
-        for _ in range(arguments.rounds)
-    ]
-    small = _measure(_REPORT, hosts // 10, sidecars // 10)
-    ratios = [report["seconds"] / bare["seconds"] for bare, report in rounds]
-    growth_mb = max(report["peak_mb"] for _, report in rounds) - small["peak_mb"]
-    for (bare, report), ratio in zip(rounds, ratios, strict=True):
-        print(
-            f"bare GETs {bare['seconds']:.1f} s ({bare['cpu_s']:.1f} of CPU, {bare['peak_mb']:.1f} MB)   "
-            f"report {report['seconds']:.1f} s ({report['cpu_s']:.1f} of CPU, {report['peak_mb']:.1f} MB)   "
-            f"ratio {ratio:.3f}"
-        )
-    print(f"ratio, median of {len(ratios)} rounds: {statistics.median(ratios):.3f} (at most {_MAX_RATIO})")
-    print(
-        f"peak memory: {small['peak_mb']:.1f} MB at a tenth of it, {growth_mb:+.1f} MB at {hosts * DAYS:,} "
-        f"snapshots and {sidecars:,} sidecars (at most +{_MAX_GROWTH_MB})"
-    )
-    print(f"processors: {os.cpu_count()}; the S3 is a stub on the same machine")
-    if statistics.median(ratios) > _MAX_RATIO or growth_mb > _MAX_GROWTH_MB:
-        sys.exit(1)
+    rounds = [(run(_BARE, hosts, sidecars), run(_REPORT, hosts, sidecars)) for _ in range(arguments.rounds)]
+    small = run(_REPORT, hosts // 10, sidecars // 10)
+    load = f"{hosts * DAYS:,} snapshots and {sidecars:,} sidecars"
+    Contest("bare GETs", "report", _MAX_RATIO, _MAX_GROWTH_MB).judge(rounds, small, load, "a tenth of it")
 
 
 if __name__ == "__main__":
