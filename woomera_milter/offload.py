@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from woomera_milter import config, log, mime, new_notice
+from woomera_milter.errors import PermanentError
 from woomera_milter.extras import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
 from woomera_milter.links import Signer
 from woomera_milter.mime import BodyText, HeaderFacts, HeaderField, Part, Protection
@@ -110,10 +111,8 @@ class Offload:
                     one.cancel()
                 raise
         contents, begun = reading.result()
-        kept = self._extras.finish_attachments(source, begun, deadline.for_extras())
-        links_expire_at = self._signer.ends_at(
-            datetime.now(UTC), min([message.ends_at, *(it.ends_at for it in kept if it)])
-        )
+        found = self._extras.finish_attachments(source, begun, deadline.for_extras())
+        links_expire_at, kept = self._links_end(source, message, found)
         return Offloaded(
             id=source.id,
             contents=contents,
@@ -130,6 +129,23 @@ class Offload:
             page_link=None,
             links_expire_at=links_expire_at,
         )
+
+    def _links_end(
+        self, source: Source, message: Stored, attachments: Sequence[Stored | None]
+    ) -> tuple[datetime, Sequence[Stored | None]]:
+        """Return the moment at which all links end, and the attachments that are there until then.
+
+        Raise Signer's errors where the message's own link would end too soon.
+        """
+        now = datetime.now(UTC)
+        try:
+            ends_at = min([message.ends_at, *(it.ends_at for it in attachments if it)])
+            return self._signer.ends_at(now, ends_at), attachments
+        except PermanentError:
+            links_expire_at = self._signer.ends_at(now, message.ends_at)
+        why = "the bucket's lifecycle deletes them sooner than links.minimum allows"
+        log.degraded(source.queue_id, source.id, "attachment links", why)
+        return links_expire_at, [None] * len(attachments)
 
     def _begin_page(
         self, source: Source, offloaded: Offloaded, deadline: Deadline

@@ -265,6 +265,26 @@ def test_all_links_end_at_the_earliest_end_of_what_they_lead_to(shelf: Shelf, tm
     assert done.page_link is not None
 
 
+def test_attachments_that_the_lifecycle_takes_too_soon_do_not_hold_the_message_back(
+    shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+) -> None:
+    shelf.ends["a.pdf"] = datetime.now(UTC) + timedelta(hours=3)
+
+    offloaded = offload(letter("a.pdf"), shelf, tmp_path, minimum="1d")
+
+    assert links_of(offloaded) == [None, None]
+    assert [it["key"] for it in shelf.documents[FOLDER + "envelope.json"]["attachments"]] == [None, None]
+    assert offloaded.links_expire_at > datetime.now(UTC) + timedelta(days=6)
+    assert "links.minimum" in log_lines.text
+
+
+def test_message_that_the_lifecycle_takes_too_soon_is_an_error(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.ends["message.eml"] = datetime.now(UTC) + timedelta(hours=3)
+
+    with pytest.raises(PermanentError, match=r"sooner than links\.minimum"):
+        offload(letter("a.pdf"), shelf, tmp_path, minimum="1d")
+
+
 def test_page_that_ends_before_its_links_is_not_offered(shelf: Shelf, tmp_path: Path) -> None:
     shelf.ends["index.html"] = datetime.now(UTC) + timedelta(days=2)
 
