@@ -216,9 +216,7 @@ class Copy:
 
         The message goes first, since an envelope alone is an orphan that a later run clears away.
         """
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk, above all: counting keeps nothing from being removed
+        with contextlib.suppress(OSError):  # a full disk, above all: counting keeps no copy on it
             shipped.record(self.path.parent, self.name, self.path.stat().st_size, datetime.now(UTC).date())
         self.path.unlink(missing_ok=True)
         self.path.with_suffix(".json").unlink(missing_ok=True)

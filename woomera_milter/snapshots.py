@@ -129,9 +129,7 @@ class SnapshotWriter:
     def _write_whatever_happens(self, *, stopped: bool) -> None:
         try:
             self.write(stopped=stopped)
-        except (
-            Exception
-        ) as error:  # the boundary of the thread: mail goes on, and the next snapshot tries again
+        except Exception as error:  # the thread's boundary: mail goes on, the next snapshot tries again
             log.crashed(log.NO_QUEUE_ID, "not counted", error)
 
     def _pause_s(self) -> float:
