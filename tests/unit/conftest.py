@@ -4,4 +4,5 @@ import pytest
 
 pytest.register_assert_rewrite(
     "tests.unit.header_change_cases",
+    "tests.unit.notice_cases",
 )
