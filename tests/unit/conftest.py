@@ -5,4 +5,5 @@ import pytest
 pytest.register_assert_rewrite(
     "tests.unit.header_change_cases",
     "tests.unit.notice_cases",
+    "tests.unit.report.documents",
 )
