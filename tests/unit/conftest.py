@@ -6,4 +6,5 @@ pytest.register_assert_rewrite(
     "tests.unit.header_change_cases",
     "tests.unit.notice_cases",
     "tests.unit.report.documents",
+    "tests.unit.store.stores",
 )
