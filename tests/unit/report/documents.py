@@ -1,0 +1,122 @@
+"""The documents that hosts leave in the bucket for a report, and what is gathered from them."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rig.memory_store import MemoryStore
+from woomera_milter import config, report
+from woomera_milter.attention import needed
+from woomera_milter.counters import Amount, FailedMessage, Tally
+from woomera_milter.gather import Gatherer
+from woomera_milter.period import Period
+from woomera_milter.statistics import Statistics
+
+UNTIL = date(2026, 11, 24)
+TODAY = date(2026, 11, 23)
+DAY = timedelta(days=1)
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = datetime(2026, 11, 24, 0, 15, tzinfo=UTC)
+SETTINGS = config.Report(sender="woomera@example.com", to=("postmaster@example.com", "second@example.org"))
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def tally(**changes: Any) -> Tally:
+    return Tally(**changes)
+
+
+def snapshot(host: str = "host-1", day: date = TODAY, counts: Tally | None = None, **about: Any) -> Any:
+    """A milter's object, as the writer makes it."""
+    written_at = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
+    known = {
+        "source": "milter",
+        "host": host,
+        "day": day.isoformat(),
+        "started_at": "2026-11-01T00:00:00Z",
+        "written_at": f"{written_at:%Y-%m-%dT%H:%M:%SZ}",
+        "every_s": 300,
+        "stopped": False,
+    }
+    return known | (counts or Tally()).document() | about
+
+
+def sidecar(number: int = 1, size_bytes: int = 11_000_000, **changes: Any) -> Any:
+    known = {
+        "id": f"id{number}",
+        "received_at": "2026-11-23T12:00:00Z",
+        "envelope_sender": "bounces@example.com",
+        "header_from": "Jane <jane@example.com>",
+        "subject": "Plans",
+        "size_bytes": size_bytes,
+        "links_expire_at": "2026-11-30T12:00:00Z",
+    }
+    return known | changes
+
+
+def claim(state: str, **changes: Any) -> Any:
+    known = {
+        "key": "archive/a.eml",
+        "token": "t",
+        "host": "host-2",
+        "claimed_at": "2026-11-23T12:00:00Z",
+        "lease_s": 900,
+        "state": state,
+        "reason": "r",
+        "first_failed_at": "2026-11-23T12:00:00Z" if state == "failed" else "",
+        "done_at": "2026-11-23T12:00:00Z" if state == "done" else "",
+    }
+    return known | changes
+
+
+class Bucket(MemoryStore):
+    """A bucket in which a test puts documents."""
+
+    def put(self, key: str, document: Any, at: datetime = NOON) -> None:
+        now, self.now = self.now, at
+        self.put_octets(key, json.dumps(document).encode())
+        self.now = now
+
+    def put_snapshot(self, document: Any, name: str = "x") -> None:
+        self.put(f"stats/{document['day']}/{document['host']}-{name}.json", document)
+
+
+def gathered(bucket: Bucket, kind: str = "day", until: date = UNTIL) -> Statistics:
+    statistics = Statistics(Period.before(kind, until), timedelta(days=7), NOW)  # type: ignore[arg-type]
+    Gatherer(bucket, "archive/", timedelta(days=30), lambda _: None).fill(statistics, NOW)
+    return statistics
+
+
+def kinds(statistics: Statistics) -> list[str]:
+    return [it.kind for it in needed(statistics, str)]
+
+
+def busy(bucket: Bucket, text: str = "Plans") -> Statistics:
+    """A day with something of everything; `text` is what strangers wrote."""
+    for host in range(200):
+        counts = tally(passed=Amount(10, 10), intercepted=Amount(host, host))
+        counts.failed["store"] = 1
+        counts.store_seconds["1"] = 1
+        counts.recent_failures.append(FailedMessage("6AO1", "store", "2026-11-23T10:00:00Z"))
+        bucket.put_snapshot(
+            snapshot(f"host-{host}.example.com", counts=counts, written_at="2026-11-23T10:00:00Z")
+        )
+    for number in range(30):
+        bucket.put(
+            f"messages/2026/11/23/id{number}/envelope.json",
+            sidecar(
+                number,
+                subject=text,
+                header_from=f"<{number}@{text[:60]}>",
+                links_expire_at="2026-11-24T00:00:00Z",
+            ),
+        )
+        bucket.put(f"processed/{number}.json", claim("failed", reason=text, key=f"archive/{text[:300]}"))
+        bucket.put(f"processed/s{number}.json", claim("claimed"))
+    return gathered(bucket)
+
+
+def as_mail(statistics: Statistics, settings: config.Report = SETTINGS) -> bytes:
+    message = report.message_of(statistics, settings, NOW)
+    assert message is not None
+    return message

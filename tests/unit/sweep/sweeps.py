@@ -1,0 +1,90 @@
+"""Sweeps of a bucket in memory, and the mailer that keeps their notices."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rig.memory_store import Killed, MemoryStore
+from rig.messages import message
+from woomera_milter import config
+from woomera_milter.claims import Claims
+from woomera_milter.links import Signer
+from woomera_milter.listing import ArchiveListing
+from woomera_milter.mailer import Delivery, Refusal
+from woomera_milter.notice import Composer
+from woomera_milter.notifier import Notifier
+from woomera_milter.offload import Offload
+from woomera_milter.sweep import Sweep, SweepResult
+from woomera_milter.watermark import EVERYTHING, Window
+
+LIMIT_BYTES = 128 * 1024
+OVER = message(LIMIT_BYTES + 4096)
+KEY = "archive/2026/11/24/host-1/a.eml"
+LEASE = timedelta(minutes=15)
+
+
+@dataclass
+class Outbox:
+    """A mailer that keeps what it is given; kills its process at a hand-over, before or after it is done."""
+
+    sent: list[tuple[str, tuple[str, ...], bytes]] = field(default_factory=list)
+    kill: str = ""
+    error: Exception | None = None
+    refusals: dict[str, str] = field(default_factory=dict)
+
+    def send(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> Delivery:
+        if self.error:
+            raise self.error
+        if self.kill == "before":
+            raise Killed
+        accepted = tuple(it for it in recipients if it not in self.refusals)
+        refused = tuple(Refusal(it, self.refusals[it]) for it in recipients if it in self.refusals)
+        if accepted:
+            self.sent.append((envelope_sender, accepted, message))
+        if self.kill == "after":
+            raise Killed
+        return Delivery(accepted, refused)
+
+    @property
+    def recipients(self) -> list[str]:
+        return sorted(it for _, recipients, _ in self.sent for it in recipients)
+
+
+class NoProgress:
+    def scanned(self, count: int) -> None: ...
+    def sending(self, total: int) -> None: ...
+    def sent(self) -> None: ...
+
+
+def settings(**changes: Any) -> config.Config:
+    keys = {"access_key_id": "AKIASTORAGE000000000", "secret_access_key": "s" * 40}
+    data = {"limit": "128KB", "storage": {"bucket": "large-mail", "region": "us-east-1"} | keys} | changes
+    return config.validate(data, "config.yaml")
+
+
+def sweep(store: MemoryStore, outbox: Outbox, folder: Path, **changes: Any) -> Sweep:
+    configuration = settings(**changes)
+    claims = Claims(store, "host-1", LEASE)
+    offload = Offload(configuration, store, Signer(configuration.links, configuration.storage))
+    composer = Composer(configuration.notice)
+    notifier = Notifier(configuration, store, claims, offload, composer, outbox, folder)
+    return Sweep(configuration, store, ArchiveListing(store, "archive/", ""), claims, notifier, folder)
+
+
+def run(
+    store: MemoryStore,
+    outbox: Outbox,
+    folder: Path,
+    window: Window = EVERYTHING,
+    most: int = 500,
+    **more: Any,
+) -> SweepResult:
+    return sweep(store, outbox, folder, **more).run(window, most=most, dry_run=False, progress=NoProgress())
+
+
+def record(*recipients: str, source: str = "archive-milter") -> bytes:
+    value = {"envelope_sender": "s@example.com", "recipients": recipients, "source": source}
+    return json.dumps(value | {"archived_at": "2026-11-24T09:00:00Z", "host": "host-1"}).encode()
