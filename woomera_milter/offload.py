@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from woomera_milter import config, log, mime, new_notice
-from woomera_milter.errors import PermanentError
 from woomera_milter.extras import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
 from woomera_milter.links import Signer
 from woomera_milter.mime import BodyText, HeaderFacts, HeaderField, Part, Protection
@@ -58,6 +57,7 @@ class Offload:
 
     def __init__(self, configuration: config.Config, store: Store, signer: Signer) -> None:
         self._text_bytes = configuration.notice.include_text
+        self._minimum = configuration.links.minimum
         self._store = store
         self._signer = signer
         self._extras = Extras(configuration, store)
@@ -111,8 +111,12 @@ class Offload:
                     one.cancel()
                 raise
         contents, begun = reading.result()
-        found = self._extras.finish_attachments(source, begun, deadline.for_extras())
-        links_expire_at, kept = self._links_end(source, message, found)
+        stored = self._extras.finish_attachments(source, begun, deadline.for_extras())
+        now = datetime.now(UTC)
+        kept = self._lasting(source, stored, now)
+        links_expire_at = self._signer.ends_at(
+            now, min([message.ends_at, *(it.ends_at for it in kept if it)])
+        )
         return Offloaded(
             id=source.id,
             contents=contents,
@@ -120,32 +124,26 @@ class Offload:
             attachments=[
                 LinkedAttachment(
                     one.attachment,
-                    key=stored.key if stored else None,
-                    link=self._signer.sign(stored.key, links_expire_at) if stored else None,
+                    key=it.key if it else None,
+                    link=self._signer.sign(it.key, links_expire_at) if it else None,
                 )
-                for one, stored in zip(begun, kept, strict=True)
+                for one, it in zip(begun, kept, strict=True)
             ],
             message_link=self._signer.sign(message.key, links_expire_at),
             page_link=None,
             links_expire_at=links_expire_at,
         )
 
-    def _links_end(
-        self, source: Source, message: Stored, attachments: Sequence[Stored | None]
-    ) -> tuple[datetime, Sequence[Stored | None]]:
-        """Return the moment at which all links end, and the attachments that are there until then.
-
-        Raise Signer's errors where the message's own link would end too soon.
-        """
-        now = datetime.now(UTC)
-        try:
-            ends_at = min([message.ends_at, *(it.ends_at for it in attachments if it)])
-            return self._signer.ends_at(now, ends_at), attachments
-        except PermanentError:
-            links_expire_at = self._signer.ends_at(now, message.ends_at)
-        why = "the bucket's lifecycle deletes them sooner than links.minimum allows"
+    def _lasting(
+        self, source: Source, attachments: Sequence[Stored | None], now: datetime
+    ) -> Sequence[Stored | None]:
+        """Return those that stay long enough for a link; the others would end the message's link as well."""
+        least = now + self._minimum
+        if all(it is None or it.ends_at >= least for it in attachments):
+            return attachments
+        why = "the bucket's lifecycle deletes it sooner than links.minimum allows"
         log.degraded(source.queue_id, source.id, "attachment links", why)
-        return links_expire_at, [None] * len(attachments)
+        return [it if it and it.ends_at >= least else None for it in attachments]
 
     def _begin_page(
         self, source: Source, offloaded: Offloaded, deadline: Deadline
