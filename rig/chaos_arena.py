@@ -1,6 +1,7 @@
 """All that takes part in a chaos run, the blows that hit it, and what is found when it is well again."""
 
 import contextlib
+import re
 import resource
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ _SPOOL_ROOM_BYTES = 100_001
 """How much of a message a full spool disk still takes: the write that crosses it is cut short."""
 _RECOVERY_TIMEOUT_S = 120
 _POLL_S = 0.05
+_WITHOUT_PAGE = re.compile(r": degraded id=(\S+) what=page ")
 
 
 class _Server(Protocol):
@@ -123,6 +125,7 @@ class Arena:
         with Plain() as plain, contextlib.closing(self._s3.client()) as client:
             plain.ses.unverified_senders = plan.unverified_senders
             bucket = _RestingBucket(client, BUCKET)
+            without_page = set(_WITHOUT_PAGE.findall(self.lab.milter.log_text()))
 
             def verify(attempt: Attempt, copy: Transaction) -> Interception | None:
                 sent = attempt.message.sent()
@@ -130,7 +133,9 @@ class Arena:
                 if not LIMITS.is_over(sent.message):
                     without_us = [it for it in plain.relays(sent) if it.envelope_sender]
                 aftermath = Aftermath(attempt.exchange, [copy], [], [])
-                return check(sent, aftermath, bucket, LIMITS, without_us=without_us)
+                return check(
+                    sent, aftermath, bucket, LIMITS, without_us=without_us, without_page=without_page
+                )
 
             yield verify
 

@@ -19,7 +19,7 @@ import re
 import urllib.parse
 import urllib.request
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
@@ -96,6 +96,7 @@ def check(
     intercepted: bool | None = None,
     stored: bytes | None = None,
     relayed_to: Sequence[str] | None = None,
+    without_page: Container[str] = (),
 ) -> Interception | None:
     """Hold one message's aftermath against promises 1 to 6; raise BrokenPromise.
 
@@ -103,7 +104,8 @@ def check(
     what passes is held to reaching SES with its body unchanged. `intercepted`: what should have happened, if
     the message's size alone does not tell (mail that stays on the host, say). `stored`: what the .eml must
     be, where the milter protocol does not show us all octets. `relayed_to`: the recipients that SES should
-    see, where aliases lead elsewhere or mailboxes are on the host.
+    see, where aliases lead elsewhere or mailboxes are on the host. `without_page`: ids of the messages whose
+    page the milter has logged as missing, though S3 may hold it: its reply may have been lost.
     """
     if aftermath.exchange is None and not aftermath.accepted:
         return None  # no reply: the client keeps the message and sends it again
@@ -116,7 +118,8 @@ def check(
     if without_us is None or intercepted:
         _check_one_each(sent, aftermath, relayed_to)
     if intercepted:
-        return _check_intercepted(sent, aftermath, bucket, limits, stored or as_stored(sent.message))
+        octets = stored or as_stored(sent.message)
+        return _check_intercepted(sent, aftermath, bucket, limits, octets, without_page)
     _check_unmarked(aftermath)
     if without_us is None:
         _check_body(sent, aftermath)
@@ -198,7 +201,12 @@ def _check_same(aftermath: Aftermath, without_us: Sequence[Transaction]) -> None
 
 
 def _check_intercepted(
-    sent: Sent, aftermath: Aftermath, bucket: Bucket, limits: Limits, octets: bytes
+    sent: Sent,
+    aftermath: Aftermath,
+    bucket: Bucket,
+    limits: Limits,
+    octets: bytes,
+    without_page: Container[str],
 ) -> Interception:
     notices = [read_notice(it.message) for it in aftermath.accepted]
     require(bool(notices), "no notice reached SES")
@@ -215,19 +223,19 @@ def _check_intercepted(
         envelope_sender=sent.envelope_sender,
         recipients=_taken(sent, aftermath),
     )
-    _check_link(notice, stored, octets)
+    _check_link(notice, stored, octets, is_page_linked=notice.id not in without_page)
     _check_facts(notice, stored, limits)
     return Interception(notice, stored)
 
 
-def _check_link(notice: Notice, stored: StoredMessage, octets: bytes) -> None:
+def _check_link(notice: Notice, stored: StoredMessage, octets: bytes, *, is_page_linked: bool) -> None:
     """Open the links as a stranger does, with nothing but what stands in the notice."""
     links = {
         urllib.parse.unquote(urllib.parse.urlsplit(link).path).lstrip("/"): link for link in notice.links
     }
     by_key = {key: link for path, link in links.items() for key in stored.keys if path.endswith(f"/{key}")}
     page, message = stored.folder + "index.html", stored.folder + "message.eml"
-    order = [key for key in (page, message) if key in stored.keys]
+    order = [page, message] if page in stored.keys and is_page_linked else [message]
     require(list(by_key)[: len(order)] == order, f"the notice's first links lead to {list(by_key)[:2]}")
     require(
         len(by_key) == len(notice.links),

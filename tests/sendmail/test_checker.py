@@ -18,6 +18,7 @@ from rig.smtp import Exchange, Reply
 from rig.stored import check_nothing_else_stored
 from rig.trial import Plain, Trial, hand_over
 from tests.sendmail.cases import OVER_BYTES
+from tests.sendmail.conftest import MakeTrial
 
 OVER = Sent(
     messages.message_with_file(OVER_BYTES, file_name="a.bin"), SENDER, (RECIPIENT, "other@example.org")
@@ -192,3 +193,19 @@ def test_checker_sees_mail_that_went_out_although_the_client_was_told_to_keep_it
 def test_checker_sees_objects_that_nobody_was_told_of(trial: Trial, interception: Happened) -> None:
     with pytest.raises(BrokenPromise, match="the bucket holds"):
         check_nothing_else_stored(trial.bucket, [])
+
+
+def test_checker_wants_a_stored_page_to_be_linked_unless_the_milter_logged_that_it_is_missing(
+    make_trial: MakeTrial, s3: Juicefs, bucket: Bucket
+) -> None:
+    trial = make_trial({"links": {"page": False}})
+    aftermath = trial.aftermath(hand_over(trial.lab.sendmail, OVER))
+    found = check(OVER, aftermath, bucket, trial.limits)
+    assert found
+    client = s3.client()
+    client.put_object(Bucket=BUCKET, Key=f"{found.stored.folder}index.html", Body=b"<!doctype html>")
+    client.close()
+
+    with pytest.raises(BrokenPromise, match="first links lead to"):
+        check(OVER, aftermath, bucket, trial.limits)
+    assert check(OVER, aftermath, bucket, trial.limits, without_page={found.notice.id})
