@@ -1,8 +1,10 @@
 """One message on its way through the main milter: collected, measured, and decided upon at its end."""
 
 import concurrent.futures
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import Executor
+from math import inf
 
 from woomera_milter import config, log
 from woomera_milter.counters import Counters
@@ -13,6 +15,7 @@ from woomera_milter.transaction import Transaction, Verdict
 
 # progress restarts sendmail's R timeout (libmilter API, smfi_progress), which may be as short as 10 s.
 PROGRESS_EVERY_S = 3.0
+_HASH_EVERY_BYTES = 1 << 20
 
 
 class Session(Transaction):
@@ -35,6 +38,7 @@ class Session(Transaction):
         self._queue_id = ""
         self._measure = Measure()
         self._message: SpooledMessage | None = None
+        self._hash_at_bytes = inf
         self._spool_failure: TemporaryError | None = None
 
     def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
@@ -48,6 +52,8 @@ class Session(Transaction):
             log.passed(queue_id, "small", msg_size=msg_size)
             self._counters.passed(msg_size)
             return False
+        if (msg_size or 0) > self._limit_bytes:
+            self._hash_at_bytes = _HASH_EVERY_BYTES
         try:
             self._message = SpooledMessage(self._milter.spool)
         except TemporaryError as error:
@@ -74,6 +80,15 @@ class Session(Transaction):
         except TemporaryError as error:
             self._spool_failure = error
             self.close()
+        else:
+            if self._message.size_bytes >= self._hash_at_bytes:
+                self._hash_ahead(self._message)
+
+    def _hash_ahead(self, message: SpooledMessage) -> None:
+        """Have a worker hash what has arrived, since {msg_size} tells that the message will be stored."""
+        self._hash_at_bytes = message.size_bytes + _HASH_EVERY_BYTES
+        with contextlib.suppress(RuntimeError):  # the process ends: the client hears so at the end of message
+            self._workers.submit(message.hash_ahead)
 
     def end_message(self, progress: Callable[[], None]) -> Replacement | Verdict:
         """Decide. An over-limit message is stored and verified when this returns its replacement.

@@ -126,8 +126,10 @@ class SpooledMessage:
         """Raise TemporaryError where `folder` cannot take a file."""
         self.size_bytes = 0
         self._holders = 1
-        self._holders_lock = threading.Lock()
         self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False)  # against damage alone: allowed on FIPS hosts too
+        self._md5_bytes = 0
+        self._lock = threading.Lock()  # of holders and MD5
         try:
             self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - held until close()
         except OSError as error:
@@ -151,12 +153,12 @@ class SpooledMessage:
 
     def share(self) -> None:
         """Let one more hold it: the file stays until each of them has called `close`."""
-        with self._holders_lock:
+        with self._lock:
             self._holders += 1
 
     def close(self) -> None:
         """Give the disk space back, once nobody holds it any more."""
-        with self._holders_lock:
+        with self._lock:
             self._holders -= 1
             if self._holders == 0:
                 self._file.close()
@@ -165,18 +167,30 @@ class SpooledMessage:
         """The descriptor, for pread(2) only: the file's own position belongs to the writer."""
         return self._file.fileno()
 
+    def hash_ahead(self) -> None:
+        """Take what was written so far into the MD5 digest; nothing where nobody holds the message any more.
+
+        For a thread beside the writer's, so that `md5` has little left to do.
+        """
+        with self._lock:
+            if self._holders:
+                self._hash_written()
+
     def md5(self) -> bytes:
         """Return the MD5 digest (16 octets) of all that was written, for Content-MD5.
 
-        Computed when it is asked for: it is the dearest step of all, which messages within the limit need
-        not pay, and over-limit ones only while their outline is read on another core.
+        The dearest step of all, so not done while writing: messages within the limit need not pay it.
         """
-        digest = hashlib.md5(usedforsecurity=False)  # S3's check against damage: allowed on FIPS hosts too
-        position = 0
-        while octets := os.pread(self.fileno(), _READ_BYTES, position):
-            digest.update(octets)
-            position += len(octets)
-        return digest.digest()
+        with self._lock:
+            self._hash_written()
+            return self._md5.digest()
+
+    def _hash_written(self) -> None:
+        while octets := os.pread(
+            self.fileno(), min(_READ_BYTES, self.size_bytes - self._md5_bytes), self._md5_bytes
+        ):
+            self._md5.update(octets)
+            self._md5_bytes += len(octets)
 
     @property
     def sha256(self) -> bytes:

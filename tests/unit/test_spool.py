@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,26 @@ def test_spooled_message_is_hashed_as_it_arrives(tmp_path: Path) -> None:
     assert message.sha256 == hashlib.sha256(whole).digest()
     assert os.pread(message.fileno(), len(whole) + 1, 0) == whole
     message.close()
+
+
+def test_message_that_another_thread_hashes_while_it_is_written_has_the_same_digest(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    pieces = [bytes([it]) * 65_535 for it in range(100)]
+    with ThreadPoolExecutor(2) as pool:
+        for piece in pieces:
+            message.write(piece)
+            pool.submit(message.hash_ahead)
+        assert message.md5() == hashlib.md5(b"".join(pieces)).digest()
+    message.close()
+
+
+def test_message_that_nobody_holds_any_more_is_not_hashed(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    message.write(b"x")
+    message.close()
+    message.hash_ahead()
+    with pytest.raises(ValueError, match="closed"):
+        message.md5()
 
 
 def test_missing_spool_folder_is_a_temporary_error_that_names_it(tmp_path: Path) -> None:
