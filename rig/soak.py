@@ -50,21 +50,29 @@ class Sample:
 def soak(lab: Lab, bucket: Bucket, *, small: int, large: int, every: int) -> Iterator[Sample]:
     """Send all messages, the large ones evenly among the small; yield a sample after each `every`.
 
-    Raise SoakError where one is not taken, or a large one not intercepted.
+    Before that, as a part of the warm-up, as many large ones at once as can meet: else their first meeting by
+    chance, somewhere on the way, would look like growth. Raise SoakError where one is not taken, or where a
+    large one is not intercepted.
     """
     total = small + large
     with ThreadPoolExecutor(CLIENTS) as clients:
+        _send(lab, clients, [LARGE] * CLIENTS)
+        _tidy(lab, bucket, CLIENTS)
         for begin in range(0, total, every):
             end = min(begin + every, total)
             for first in range(begin, end, _BATCH):
                 numbers = range(first, min(first + _BATCH, end))
                 # Message n is large where n * large / total passes a whole number.
                 sent = [LARGE if (it + 1) * large // total > it * large // total else SMALL for it in numbers]
-                for exchange in clients.map(lambda it: hand_over(lab.sendmail, it), sent):
-                    if not exchange.ok:
-                        raise SoakError(f"sendmail answered {exchange.last}")
+                _send(lab, clients, sent)
                 _tidy(lab, bucket, sum(it is LARGE for it in sent))
             yield Sample(end, usage_of(lab.milter.process.pid))
+
+
+def _send(lab: Lab, clients: ThreadPoolExecutor, sent: Sequence[Sent]) -> None:
+    for exchange in clients.map(lambda it: hand_over(lab.sendmail, it), sent):
+        if not exchange.ok:
+            raise SoakError(f"sendmail answered {exchange.last}")
 
 
 def _tidy(lab: Lab, bucket: Bucket, large: int) -> None:

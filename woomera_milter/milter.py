@@ -5,6 +5,7 @@ MAIL FROM, so nothing of one message is left for the next on the same connection
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -31,6 +32,7 @@ from woomera_milter.session import Session
 from woomera_milter.transaction import Transaction, Verdict
 
 REPLY_WRITE_S = 0.2
+_M_ARENA_MAX = -8  # mallopt(3)
 ARCHIVE_FINISH_S = 30.0
 
 ACCEPT: int = Milter.ACCEPT
@@ -283,6 +285,7 @@ def _serve(
     finish_s: float,
     meanwhile: AbstractContextManager[object],
 ) -> None:
+    share_arenas()
     in_hand = InHand()
     Milter.factory = partial(Connection, role, new_session, in_hand)
     milter.set_flags(sum(role.actions.values()))
@@ -305,6 +308,16 @@ def _serve(
         in_hand.wait_until_none(finish_s)
         time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
     log.stopped(role.name)
+
+
+def share_arenas() -> None:
+    """Have the process's threads share two of glibc's arenas; other libraries have nothing of the kind.
+
+    Each connection has a thread, and glibc gives threads up to eight arenas a core, each of which keeps what
+    its busiest moment took (mallopt(3), M_ARENA_MAX): 30 of 145 MB after 24,000 messages.
+    """
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
 
 
 def _make_way(role: Role, address: str) -> None:
