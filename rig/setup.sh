@@ -15,6 +15,7 @@ readonly BROWSER=chromium # the tests look at notices and pages in it
 readonly BROWSER_DRIVER=chromium-driver # Amazon Linux has it in the package of the browser
 readonly FORMAIL=procmail # which holds formail, to which the benchmark of mboxes compares
 readonly PEER=mimedefang # to which the benchmark of peers compares; only Debian has it
+readonly PEER_NEEDS=libnet-dns-perl # mimedefang.pl does not start without it, though its package does not say so
 readonly UNIT_CHECKER=systemd # has systemd-analyze, which checks the units; nothing of it is started
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
@@ -68,7 +69,7 @@ is_installed_on_debian() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/d
 install_on_debian() {
     local wanted=("${DEBIAN_PACKAGES[@]}") missing=() package
     [[ $1 == demo ]] || wanted+=("$BROWSER" "$BROWSER_DRIVER" "$UNIT_CHECKER")
-    [[ $1 != bench ]] || wanted+=("$FORMAIL" "$PEER")
+    [[ $1 != bench ]] || wanted+=("$FORMAIL" "$PEER" "$PEER_NEEDS")
     find_python >/dev/null || wanted+=("${DEBIAN_PYTHON[@]}")
     for package in "${wanted[@]}"; do
         is_installed_on_debian "$package" || missing+=("$package")
