@@ -77,7 +77,8 @@ def main(
     table = markdown_table if markdown else text_table
     click.echo(", ".join(f"{name} {value}" for name, value in facts.items()))
     for part, rows in results.items():
-        click.echo(f"\n{TITLES[part]}" * bool(rows))
+        if rows:
+            click.echo(f"\n{TITLES[part]}")
         for headings, alike in groupby(rows, lambda row: row.HEADINGS):
             click.echo(f"\n{table(headings, [row.row() for row in alike])}")
     _write(

@@ -1,4 +1,4 @@
-"""MIMEDefang with the options of Debian's package, but in a folder of its own."""
+"""MIMEDefang as Debian's units start it, but with a worker for each message and a folder of its own."""
 
 import os
 import pwd
@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from bench.bed import serve
+from bench.memory import MESSAGES
 from rig.lab import environment
 from rig.process import Process, StartError, accepts_at
 from rig.sendmail import Sendmail
 
-_WORKERS = 16  # one for each message that ever comes at once: it refuses what it has no worker for
+_WORKERS = MESSAGES  # it refuses what it has no worker for; Debian's 10 are enough for less mail at once
 
 
 class Mimedefang:
@@ -38,8 +39,8 @@ class Mimedefang:
         common: list[str | Path] = ["-D", "-z", spool]
         if os.getuid() == 0:
             common += ["-U", pwd.getpwuid(uid).pw_name]
-        limits = ["-m", "2", "-x", str(_WORKERS), "-b", "600"]
-        multiplexor = ["mimedefang-multiplexor", *common, "-s", multiplexor_socket, "-F", perl, "-E", *limits]
+        debians = ["-E", "-l", "-m", "2", "-b", "600", "-x", str(_WORKERS)]
+        multiplexor = ["mimedefang-multiplexor", *common, "-s", multiplexor_socket, "-F", perl, *debians]
         log, environ = folder / "multiplexor.log", environment() | {"LC_ALL": "C"}
         workers = stack.enter_context(Process(multiplexor, log, env=environ))
         workers.wait_until_ready(lambda: accepts_at(multiplexor_socket))

@@ -16,7 +16,7 @@ from bench.rounds import interleaved
 from rig.messages import MB, message_with_files
 from woomera_milter.config_types import format_size
 
-PASSED_SIZES = (2048, 20 * 1024, MB, 4 * MB)
+PASSED_SIZES = (2048, 20 * 1024, MB, 4 * MB, 9 * MB)
 REPLACED_SIZES = (25 * MB, 40 * MB)
 ROUNDS = 20
 
