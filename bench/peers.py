@@ -106,6 +106,8 @@ def held(bed: PeerBed, say: Callable[[str], None]) -> list[Held]:
         candidate = bed.candidates[name]
         with Peak([process.pid for process in candidate.processes]) as peak:
             deliver_at_once(candidate.port, wire, MESSAGES)
+        if name in _REPLACING:
+            bed.check_replaced(name)
         return Held(name, MESSAGES, SIZE_BYTES, peak.before_bytes, peak.bytes)
 
     return [measure(name) for name in _FILTERS]
