@@ -5,13 +5,15 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 
 import click
 
-from bench import archive_milter, extras, interception, latency, machine, mbox, memory
+from bench import archive_milter, extras, interception, latency, machine, mbox, memory, peers
 from bench.bed import Bed
 from bench.client import DeliveryError
+from bench.peer_bed import PeerBed
 from bench.table import markdown_table, text_table
 from rig.process import StartError
 from woomera_milter.config_types import MB, parse_size
@@ -23,6 +25,9 @@ Row = (
     | archive_milter.ArchiveCost
     | mbox.Split
     | extras.ExtrasCost
+    | peers.Passed
+    | peers.Replaced
+    | peers.Held
 )
 RESULTS = Path(__file__).parent / "results"
 LIMIT_BYTES = 10 * MB
@@ -33,6 +38,7 @@ TITLES = {
     "d": "(d) The archive milter",
     "e": "(e) Taking an mbox apart",
     "f": "(f) Attachments and page",
+    "g": f"(g) Peers: mail that passes, {latency.CLIENTS} clients at once; mail that is replaced; memory",
 }
 
 
@@ -47,8 +53,12 @@ def _sizes(_context: click.Context, _parameter: click.Parameter, value: str | No
 @click.option(
     "--only", type=click.Choice(list(TITLES)), multiple=True, help="Not all of them; may be repeated."
 )
-@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a), (b), (d) and (f).")
-@click.option("--sizes", callback=_sizes, help="2KB,4MB,25MB: up to 10MB they are (a)'s, above that (b)'s.")
+@click.option("--rounds", type=click.IntRange(min=1), help="Paired rounds of (a), (b), (d), (f) and (g).")
+@click.option(
+    "--sizes",
+    callback=_sizes,
+    help="2KB,4MB,25MB: up to 10MB mail that passes, above that mail that is replaced, of (a), (b) and (g).",
+)
 @click.option(
     "--json", "json_path", type=click.Path(path_type=Path), help="Where all figures go, a round each."
 )
@@ -68,7 +78,9 @@ def main(
     click.echo(", ".join(f"{name} {value}" for name, value in facts.items()))
     for part, rows in results.items():
         if rows:
-            click.echo(f"\n{TITLES[part]}\n\n{table(rows[0].HEADINGS, [row.row() for row in rows])}")
+            click.echo(f"\n{TITLES[part]}")
+        for headings, alike in groupby(rows, lambda row: row.HEADINGS):
+            click.echo(f"\n{table(headings, [row.row() for row in alike])}")
     _write(
         json_path,
         {"machine": facts} | {part: [asdict(row) for row in rows] for part, rows in results.items()},
@@ -96,6 +108,14 @@ def _measure(parts: Sequence[str], rounds: int | None, sizes: list[int] | None) 
     if "f" in parts:
         with Bed() as bed:
             results["f"] = [extras.measure(bed, rounds or extras.ROUNDS, _say)]
+    if "g" in parts:
+        small = [it for it in sizes or peers.PASSED_SIZES if it < LIMIT_BYTES]
+        large = [it for it in sizes or peers.REPLACED_SIZES if it >= LIMIT_BYTES]
+        with PeerBed() as bed:
+            passed = peers.passed(bed, small, rounds or peers.ROUNDS, _say)
+            replaced = peers.replaced(bed, large, rounds or peers.ROUNDS, _say)
+        with PeerBed() as bed:  # filters whose peak nobody has raised yet
+            results["g"] = [*passed, *replaced, *peers.held(bed, _say)]
     return results
 
 

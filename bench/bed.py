@@ -5,7 +5,6 @@ delayed acknowledgements would make a filter's several small answers wait for 40
 """
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ import yaml
 
 from bench.client import DeliveryError
 from rig.lab import BUCKET, base_configuration, environment, merged
-from rig.process import Process, free_port
+from rig.process import Process, accepts_at, free_port
 from rig.s3 import Juicefs
 from rig.sendmail import Sendmail
 from rig.sendmail_cf import Settings
@@ -41,6 +40,7 @@ class Bed:
     both: Sendmail
     s3: Juicefs
     milter: Process
+    noop_filter: Process
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -48,27 +48,25 @@ class Bed:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="woomera-bench-")))
-            sockets = Path(
-                stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=_socket_parent()))
-            )
-            sockets.chmod(0o755)
+            sockets = socket_folder(stack)
             self.s3 = stack.enter_context(Juicefs(folder))
             self.s3.make_bucket(BUCKET)
             noop, woomera, bare, archive = (sockets / it for it in ("noop", "woomera", "bare", "archive"))
-            self.alone = stack.enter_context(_sendmail())
-            self.noop = stack.enter_context(_sendmail(noop))
-            self.woomera = stack.enter_context(_sendmail(woomera))
-            self.bare = stack.enter_context(_sendmail(bare))
-            self.archive = stack.enter_context(_sendmail(archive=archive))
-            self.both = stack.enter_context(_sendmail(woomera, archive))
+            self.alone = stack.enter_context(sendmail_with())
+            self.noop = stack.enter_context(sendmail_with(noop))
+            self.woomera = stack.enter_context(sendmail_with(woomera))
+            self.bare = stack.enter_context(sendmail_with(bare))
+            self.archive = stack.enter_context(sendmail_with(archive=archive))
+            self.both = stack.enter_context(sendmail_with(woomera, archive))
             self._logs = (folder / "milter.log", folder / "bare.log")
-            _serve(stack, _noop_command(folder, noop), noop, folder / "noop.log", self.noop)
+            noop_log = folder / "noop.log"
+            self.noop_filter = serve(stack, _noop_command(folder, noop), noop, noop_log, self.noop)
             command = self._woomera_command(folder, woomera, archive)
-            self.milter = _serve(stack, [*command, "milter"], woomera, self._logs[0], self.woomera)
+            self.milter = serve(stack, [*command, "milter"], woomera, self._logs[0], self.woomera)
             links = {"attachments": False, "page": False}
             command_bare = self._woomera_command(folder, bare, archive, links=links)
-            _serve(stack, [*command_bare, "milter"], bare, self._logs[1], self.bare)
-            _serve(stack, [*command, "archive-milter"], archive, folder / "archive.log", self.archive)
+            serve(stack, [*command_bare, "milter"], bare, self._logs[1], self.bare)
+            serve(stack, [*command, "archive-milter"], archive, folder / "archive.log", self.archive)
             self._stack = stack.pop_all()
         return self
 
@@ -114,7 +112,8 @@ class Bed:
         return [sys.executable, "-m", "woomera_milter", "--config", config]
 
 
-def _sendmail(milter: Path | None = None, archive: Path | None = None) -> Sendmail:
+def sendmail_with(milter: Path | None = None, archive: Path | None = None) -> Sendmail:
+    """Return a sendmail, not yet started, whose filters serve these sockets."""
     return Sendmail(
         Settings(
             relay_port=_RELAY_PORT,
@@ -132,17 +131,20 @@ def _noop_command(folder: Path, path: Path) -> list[str | Path]:
     return [program, f"unix:{path}"]
 
 
-def _serve(stack: ExitStack, command: list[str | Path], path: Path, log: Path, sendmail: Sendmail) -> Process:
+def serve(stack: ExitStack, command: list[str | Path], path: Path, log: Path, sendmail: Sendmail) -> Process:
+    """Have `stack` run a filter that serves the socket at `path` to `sendmail`; return once it does."""
     process = stack.enter_context(Process(command, log, env=environment()))
-    process.wait_until_ready(lambda: _accepts(path))
+    process.wait_until_ready(lambda: accepts_at(path))
     # Where root runs the bench, sendmail is another user, and filters keep their sockets to themselves.
     os.chown(path, sendmail.folder.stat().st_uid, -1)
     return process
 
 
-def _accepts(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
+def socket_folder(stack: ExitStack) -> Path:
+    """Return a folder for sockets, which `stack` will remove."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-", dir=_socket_parent())))
+    folder.chmod(0o755)
+    return folder
 
 
 def _socket_parent() -> Path:

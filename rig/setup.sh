@@ -14,6 +14,8 @@ readonly AMAZON_PYTHON=(python3.11 python3.11-devel)
 readonly BROWSER=chromium # the tests look at notices and pages in it
 readonly BROWSER_DRIVER=chromium-driver # Amazon Linux has it in the package of the browser
 readonly FORMAIL=procmail # which holds formail, to which the benchmark of mboxes compares
+readonly PEER=mimedefang # to which the benchmark of peers compares; only Debian has it
+readonly PEER_NEEDS=libnet-dns-perl # mimedefang.pl does not start without it, though its package does not say so
 readonly UNIT_CHECKER=systemd # has systemd-analyze, which checks the units; nothing of it is started
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
@@ -67,7 +69,7 @@ is_installed_on_debian() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/d
 install_on_debian() {
     local wanted=("${DEBIAN_PACKAGES[@]}") missing=() package
     [[ $1 == demo ]] || wanted+=("$BROWSER" "$BROWSER_DRIVER" "$UNIT_CHECKER")
-    [[ $1 != bench ]] || wanted+=("$FORMAIL")
+    [[ $1 != bench ]] || wanted+=("$FORMAIL" "$PEER" "$PEER_NEEDS")
     find_python >/dev/null || wanted+=("${DEBIAN_PYTHON[@]}")
     for package in "${wanted[@]}"; do
         is_installed_on_debian "$package" || missing+=("$package")
@@ -81,14 +83,15 @@ install_on_debian() {
 apt-get update && ${install[*]}"
 
     say "Installing ${missing[*]}"
-    local new_mta=false
-    is_installed_on_debian sendmail-bin || new_mta=true
-    if $new_mta; then forbid_service_starts; fi
+    local service services=()
+    [[ " ${missing[*]} " != *" sendmail-bin "* ]] || services+=(sendmail)
+    [[ " ${missing[*]} " != *" $PEER "* ]] || services+=("$PEER")
+    forbid_service_starts
     quietly as_root env DEBIAN_FRONTEND=noninteractive "${install[@]}"
-    if $new_mta; then
-        allow_service_starts
-        quietly as_root update-rc.d sendmail disable
-    fi
+    allow_service_starts
+    for service in "${services[@]}"; do
+        quietly as_root update-rc.d "$service" disable
+    done
 }
 
 # Debian allows one mail server at a time: installing sendmail takes exim4 or Postfix away.

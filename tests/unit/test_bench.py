@@ -1,12 +1,19 @@
 """The figures of a benchmark are only worth as much as the arithmetic behind them."""
 
 import random
+import sys
+from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from bench.figures import Ratio, paired_ratio
+from bench.peak import Peak
+from bench.rounds import balanced_orders, interleaved
 from bench.table import markdown_table, text_table
+from rig.process import Process
 
 
 def test_a_ratio_is_that_of_each_round_however_busy_the_machine_was() -> None:
@@ -46,3 +53,40 @@ def test_a_table_shows_bounds_targets_and_misses(table: Callable[..., str]) -> N
     assert "1.200 [1.100, 1.300] (at most 1.05, MISSED)" in shown
     assert "0.800 [0.700, 0.900]" in shown
     assert shown.count("MISSED") == 1
+
+
+@pytest.mark.parametrize("count", range(2, 7))
+def test_no_candidate_has_a_better_place_than_another(count: int) -> None:
+    orders = balanced_orders("abcdef"[:count])
+    places = Counter((name, place) for order in orders for place, name in enumerate(order))
+    neighbours = Counter(pair for order in orders for pair in pairwise(order))
+    assert len(places) == count * count
+    assert len(neighbours) == count * (count - 1)
+    assert len(set(places.values())) == len(set(neighbours.values())) == 1
+
+
+def test_the_round_that_warms_up_does_not_count() -> None:
+    seconds = iter(range(6))
+    takes = {name: lambda: float(next(seconds)) for name in "ab"}
+    times = interleaved(takes, 2, lambda _: None)
+    assert sorted(times["a"] + times["b"]) == [2, 3, 4, 5]
+
+
+_TWO_THAT_SHARE_30_MB = """
+import os, sys, time
+held = bytearray(b"x") * (30 << 20)
+os.fork()
+more = bytearray(b"x") * (10 << 20)
+open(f"{sys.argv[1]}/{os.getpid()}", "w").close()
+time.sleep(60)
+"""
+
+
+def test_memory_that_forked_processes_share_counts_once(tmp_path: Path) -> None:
+    ready = tmp_path / "ready"
+    ready.mkdir()
+    with Process([sys.executable, "-c", _TWO_THAT_SHARE_30_MB, ready], tmp_path / "log") as server:
+        server.wait_until_ready(lambda: len(list(ready.iterdir())) == 2)
+        with Peak([server.pid]) as peak:
+            pass
+    assert 50 << 20 < peak.bytes < 75 << 20
