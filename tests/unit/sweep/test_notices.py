@@ -142,6 +142,21 @@ def test_a_mistake_of_ours_on_one_message_does_not_end_the_sweep(
     assert len(run(store, outbox, tmp_path).failed) == 2
 
 
+@pytest.mark.parametrize(
+    ("recorded", "sender"),
+    [("s@example.com", "s@example.com"), ("apache", "sender@example.com"), ("", "sender@example.com")],
+)
+def test_an_imported_copy_is_announced_to_those_in_its_headers(
+    recorded: str, sender: str, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    imported = record(source="import").replace(b"s@example.com", recorded.encode())
+    store.put_octets(KEY.replace(".eml", ".json"), imported)
+    store.put_octets(KEY, OVER)
+    assert run(store, outbox, tmp_path).notified == 1
+    ((envelope_sender, recipients, _),) = outbox.sent
+    assert (envelope_sender, recipients) == (sender, ("recipient@example.org",))
+
+
 def test_what_is_our_own_is_never_swept(store: MemoryStore, outbox: Outbox, tmp_path: Path) -> None:
     for folder in ("messages", "processed", "stats", "reports", "sweep"):
         store.put_octets(f"{folder}/2026/11/24/x/message.eml", OVER)
