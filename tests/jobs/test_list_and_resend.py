@@ -82,6 +82,15 @@ def test_one_message_is_found_by_its_id(stored: Jobs) -> None:
     assert [it["subject"] for it in document] == ["Plans"]
 
 
+def test_an_attachment_that_is_named_as_a_sidecar_is_none(jobs: Jobs) -> None:
+    forged = file_part(b'{"id": "forged"}', disposition=b'attachment; filename="envelope.json"')
+    content = multipart("mixed", text_part(b"Dear Tom,\r\n"), file_part(FILES[0]), forged)
+    jobs.archive("files", over_limit(subject="Files", content=content), recipients=RECIPIENTS)
+    jobs.sweep()
+    assert [key for key in jobs.keys("messages/") if key.endswith("/2/envelope.json")]
+    assert [it["subject"] for it in jobs.run("list", "--json").document] == ["Files"]
+
+
 @pytest.mark.parametrize("command", [["list", "--id", "nothing"], ["resend", "nothing"], ["resend", "../x"]])
 def test_an_unknown_id_is_an_error_that_says_what_to_do(command: list[str], stored: Jobs) -> None:
     done = stored.run(*command)
