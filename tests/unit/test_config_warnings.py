@@ -111,4 +111,5 @@ def test_a_templates_folder_that_others_can_write_to_gets_a_warning(tmp_path: Pa
     assert warnings_of(path, {"notice": {"templates": str(folder)}}) == []
     folder.chmod(0o777)
     [warning] = warnings_of(path, {"notice": {"templates": str(folder)}})
-    assert warning.startswith(f"{path}: notice.templates: every user can put templates, which run as Woomera, into {folder}")
+    problem = "every user can put templates, which run as Woomera, into"
+    assert warning == f"{path}: notice.templates: {problem} {folder}; chmod o-w {folder}"
