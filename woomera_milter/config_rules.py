@@ -24,7 +24,7 @@ SENDMAIL_END_OF_MESSAGE_TIMEOUT = timedelta(minutes=5)  # sendmail's default for
 DEFAULT_MARK = " (the default)"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-[0-9]+"
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-_WORLD_WRITABLE = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108  (named to warn of them)
+_WORLD_WRITABLE = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108  (named to warn of them)  # nosec B108
 
 Written = Callable[[str], str]
 """Gives a key's value as it stands in the file, or its default and DEFAULT_MARK."""
