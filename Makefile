@@ -3,6 +3,7 @@
 #   make demo          show the main job on this machine; KEEP=1 leaves it running for your own mail
 #   make test          all tests; ARGS="-k notice -x" goes to pytest
 #   make check         linters, types, the import rules
+#   make audit         known vulnerabilities of the packages in locks/; needs the network
 #   make bench         the benchmarks
 #   make chaos         mail while everything dies and fails; ARGS="--seed 7 --messages 1000" goes to rig.chaos
 #   make soak          200,000 messages through one milter: memory, descriptors, threads
@@ -13,7 +14,9 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate
 
-.PHONY: demo test check bench chaos soak lock clean
+UV := test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
+
+.PHONY: demo test check audit bench chaos soak lock clean
 
 demo:
 	@rig/setup.sh demo
@@ -29,6 +32,13 @@ check:
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/bandit --quiet --configfile pyproject.toml --recursive woomera_milter rig bench
+
+# --strict: a package that the database cannot be asked about is a failure, not a pass.
+audit:
+	@rig/setup.sh test
+	@$(UV)
+	.venv/bin/uvx --quiet pip-audit --strict --disable-pip --require-hashes $(addprefix -r ,$(wildcard locks/*.txt))
 
 bench:
 	@rig/setup.sh bench
@@ -47,7 +57,7 @@ soak:
 
 lock:
 	@rig/setup.sh test
-	@test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
+	@$(UV)
 	$(COMPILE) pyproject.toml -o locks/runtime.txt
 	$(COMPILE) --extra demo pyproject.toml -o locks/demo.txt
 	$(COMPILE) --extra dev pyproject.toml -o locks/dev.txt

@@ -57,8 +57,8 @@ class Imported:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[WireMessage]:
-        """Open and hash it."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC) if self.fd is None else self.fd
+        """Open and hash it. In a Maildir its owner could have linked what he himself may not read."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW) if self.fd is None else self.fd
         try:
             end = os.fstat(fd).st_size if self.end is None else self.end
             yield WireMessage(fd, self.start, end, self.form)

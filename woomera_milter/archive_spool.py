@@ -186,8 +186,8 @@ class Copy:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[WireMessage]:
-        """Open and hash it; raise OSError."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        """Open and hash it; raise OSError, for a symbolic link too: we make none."""
+        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             yield WireMessage(fd, 0, os.fstat(fd).st_size, Form.WIRE)
         finally:

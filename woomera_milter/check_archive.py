@@ -1,7 +1,10 @@
 """What `woomera check` says of the archive on this host: mail passes without it, so nobody else would."""
 
+import contextlib
+import stat
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 from woomera_milter import check_milter, config
 from woomera_milter.archive_spool import ArchiveSpool
@@ -18,6 +21,7 @@ def look(configuration: config.Config, now: datetime) -> Iterator[Finding]:
     settings = configuration.archive
     spool = ArchiveSpool(settings.spool, settings.min_free)
     yield _room(spool)
+    yield from _others(spool.folder)
     yield _backlog(spool, now)
     yield from socket_folder("archive.socket", settings.socket, settings.spool)
     mailer = next(iter(configuration.milter.mailers), "relay")
@@ -31,6 +35,13 @@ def _room(spool: ArchiveSpool) -> Finding:
         problem = error.problem.removeprefix("archive.spool: ")
         return failure("archive.spool", f"no copies are kept: {problem}", error.remedy)
     return passed("archive.spool", f"there is room in {spool.folder}")
+
+
+def _others(folder: Path) -> Iterator[Finding]:
+    """What lies there is mailed as it is, whoever wrote it."""
+    with contextlib.suppress(OSError):  # a folder that cannot be looked at is told already
+        if folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            yield failure("archive.spool", f"others may put mail into {folder}", f"chmod 700 {folder}")
 
 
 def _backlog(spool: ArchiveSpool, now: datetime) -> Finding:

@@ -16,6 +16,7 @@ from woomera_milter import config, log, shipped, snapshots
 from woomera_milter.archive import CONCURRENT, Result, Shipment, Shipper
 from woomera_milter.archive_import import Imported, MboxFile, maildir_messages, open_mbox
 from woomera_milter.archive_spool import ArchiveSpool, Copy
+from woomera_milter.cli_base import say
 from woomera_milter.config_types import format_size
 from woomera_milter.counters import Amount
 from woomera_milter.destinations import Destinations
@@ -85,7 +86,11 @@ def run(
                 _tell_report(store, spool)
     for path in left_out:
         log.warning(f"{path}: the last message may still be being written; run this again in a minute")
-    click.echo(_as_json(result, left_out) if as_json else _as_text(result, dry_run=dry_run))
+    if as_json:
+        click.echo(_as_json(result, left_out))
+    else:
+        for line in _as_text(result, dry_run=dry_run):
+            say(line)
     return result.exit_status or (1 if left_out else 0)
 
 
@@ -144,11 +149,11 @@ def _as_json(result: Result, left_out: Sequence[Path]) -> str:
     return json.dumps(document, indent=1, ensure_ascii=False)
 
 
-def _as_text(result: Result, *, dry_run: bool) -> str:
+def _as_text(result: Result, *, dry_run: bool) -> list[str]:
     did = "would be stored" if dry_run else "stored"
     lines = [f"{result.count} messages, {format_size(result.size_bytes)}, {did}"]
     lines += result.keys
     lines += [f"failed: {name}: {error}" for name, error in result.failed]
     if result.not_tried:
         lines.append(f"{result.not_tried} messages were not tried, since S3 takes none")
-    return "\n".join(lines)
+    return lines

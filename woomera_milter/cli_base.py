@@ -13,6 +13,7 @@ import click
 from woomera_milter import config, log
 from woomera_milter.config_types import parse_duration
 from woomera_milter.errors import WoomeraError
+from woomera_milter.text import line_for_people
 
 P = ParamSpec("P")
 
@@ -33,6 +34,11 @@ def exits(command: Callable[P, None]) -> Callable[P, None]:
             sys.exit(error.exit_status)
 
     return wrapper
+
+
+def say(line: str) -> None:
+    """Print a line. Strangers choose addresses and file names, and none may give orders to a terminal."""
+    click.echo(line_for_people(line))
 
 
 def load(path: Path) -> config.Config:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from woomera_milter import mailer, stored
-from woomera_milter.cli_base import EX_PARTLY, Since, exits, load
+from woomera_milter.cli_base import EX_PARTLY, Since, exits, load, say
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
 from woomera_milter.resend import Resend, Resent
@@ -37,7 +37,7 @@ def list_command(
         click.echo(json.dumps([it.value for it in found], indent=1, ensure_ascii=False))
         return
     for sidecar in found:
-        click.echo(_line(sidecar))
+        say(_line(sidecar))
 
 
 @click.command("resend")
@@ -84,6 +84,6 @@ def _document(resent: Resent, dry_run: bool) -> dict[str, object]:
 def _print(resent: Resent, dry_run: bool) -> None:
     verb = "would go" if dry_run else "sent"
     for recipient in resent.accepted:
-        click.echo(f"{verb} to {recipient}; the links work until {resent.links_expire_at:%Y-%m-%d %H:%M} UTC")
+        say(f"{verb} to {recipient}; the links work until {resent.links_expire_at:%Y-%m-%d %H:%M} UTC")
     for refusal in resent.refused:
-        click.echo(f"failed for {refusal.recipient}: {refusal.reason}")
+        say(f"failed for {refusal.recipient}: {refusal.reason}")

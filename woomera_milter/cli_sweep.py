@@ -17,7 +17,7 @@ from rich.table import Table
 
 from woomera_milter import config, extras, legacy, log, mailer, watermark
 from woomera_milter.claims import Claims
-from woomera_milter.cli_base import EX_PARTLY, Since, exits, load
+from woomera_milter.cli_base import EX_PARTLY, Since, exits, load, say
 from woomera_milter.errors import ConfigError
 from woomera_milter.links import Signer
 from woomera_milter.listing import ArchiveListing, lies_in_own
@@ -252,6 +252,6 @@ def _print_table(result: SweepResult) -> None:
         table.add_row(name, f"{number:,}")
     Console(file=sys.stdout, highlight=False).print(table)
     for key in result.due:
-        click.echo(f"due: {key}")
+        say(f"due: {key}")
     for failure in result.failed:
-        click.echo(f"failed: {failure.key}: {failure.reason}")
+        say(f"failed: {failure.key}: {failure.reason}")

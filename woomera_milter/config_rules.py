@@ -24,7 +24,7 @@ SENDMAIL_END_OF_MESSAGE_TIMEOUT = timedelta(minutes=5)  # sendmail's default for
 DEFAULT_MARK = " (the default)"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-[0-9]+"
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-_WORLD_WRITABLE = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108  (named to warn of them)
+_WORLD_WRITABLE = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108  (named to warn of them)  # nosec B108
 
 Written = Callable[[str], str]
 """Gives a key's value as it stands in the file, or its default and DEFAULT_MARK."""
@@ -260,6 +260,12 @@ def _readable_by_others(config: Config, path: Path) -> Iterator[str]:
     key_file = config.links.cloudfront.private_key_file
     if key_file is not None and key_file.stat().st_mode & stat.S_IROTH:
         yield f"links.cloudfront.private_key_file: every user can read {key_file}; chmod o-rwx {key_file}"
+    templates = config.notice.templates
+    if templates is not None and templates.stat().st_mode & stat.S_IWOTH:
+        yield (
+            f"notice.templates: every user can put templates, which run as Woomera, into {templates}; "
+            f"chmod o-w {templates}"
+        )
 
 
 def _doubtful_links(config: Config) -> Iterator[str]:

@@ -13,7 +13,7 @@ from woomera_milter.addresses import address_of
 from woomera_milter.errors import PermanentError
 from woomera_milter.parallel import in_parallel
 from woomera_milter.statistics import Statistics
-from woomera_milter.store import Document, Listed, Store
+from woomera_milter.store import Document, Listed, Store, is_sidecar_key
 
 AT_ONCE = 16
 _AHEAD = 256
@@ -55,7 +55,7 @@ class Gatherer:
             return day is not None and since <= day <= period.until
 
         def is_sidecar(listed: Listed) -> bool:
-            return listed.key.endswith("/envelope.json") and _day_of(listed.key) in period
+            return is_sidecar_key(listed.key) and _day_of(listed.key) in period
 
         def is_claim(listed: Listed) -> bool:
             return listed.modified_at >= claims_since

@@ -175,9 +175,11 @@ class Connection(Milter.Base):
         """End of headers: the body is only asked for where the message may be over the limit."""
         if self._session is None:
             return self._role.on_trouble
-        msg_size = self.getsymval("{msg_size}") or ""
+        queue_id, msg_size = self.getsymval("i") or "", self.getsymval("{msg_size}") or ""
         wants_body = self._session.end_headers(
-            self.getsymval("i") or "", int(msg_size) if msg_size.isdigit() else None
+            # It becomes part of keys, headers and log lines.
+            queue_id if queue_id.isascii() and queue_id.isalnum() else "",
+            int(msg_size) if msg_size.isdigit() else None,
         )
         return CONTINUE if wants_body else ACCEPT
 

@@ -115,10 +115,10 @@ class Notifier:
         deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
         copy = archived.fetch(self._archive, listed, self._spool, deadline)
         try:
-            envelope = record.envelope if record else _envelope_in(copy)
+            envelope = _envelope(record, copy)
             if not envelope.recipients:
                 raise PermanentError(
-                    "nobody can be told: the copy has no recipients in its header, and no envelope beside it",
+                    "nobody can be told: the copy has no recipients in its header, nor an envelope beside it",
                     remedy="find out who it was for, and forward it to them",
                     reason="recipients",
                 )
@@ -200,9 +200,14 @@ def woomera_id(key: str) -> str:
     return f"swept-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
-def _envelope_in(copy: Archived) -> Envelope:
-    sender = addresses.address_of(headers.first(copy.headers, "From") or b"") or ""
-    return Envelope(sender, addresses.recipients_of(copy.headers).addresses)
+def _envelope(record: Record | None, copy: Archived) -> Envelope:
+    """Return the recorded one, or what the headers tell: an mbox or a Maildir never knew the recipients."""
+    if record and record.envelope.recipients:
+        return record.envelope
+    recorded = record.envelope.envelope_sender if record else ""
+    # The From_ line of an mbox may name a user of that host, without a domain.
+    sender = recorded if "@" in recorded else addresses.address_of(headers.first(copy.headers, "From") or b"")
+    return Envelope(sender or "", addresses.recipients_of(copy.headers).addresses)
 
 
 def _received_at(listed: Listed, record: Record | None) -> datetime:

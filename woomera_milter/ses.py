@@ -25,7 +25,7 @@ _THROTTLING = frozenset(
 )
 _REFUSALS = frozenset({"MessageRejected", "MailFromDomainNotVerifiedException", "BadRequestException"})
 _REMEDIES = {
-    "AccessDeniedException": "grant ses:SendEmail for this sender's identity to these credentials",
+    "AccessDeniedException": "grant ses:SendRawEmail for this sender's identity to these credentials",
     "AccountSuspendedException": "the account may not send; see the SES console",
     "SendingPausedException": "sending is paused for the account; see the SES console",
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",

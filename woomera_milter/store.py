@@ -46,6 +46,7 @@ _CHUNK_BYTES = 256 * 1024
 _CONFLICT_TRIES = 6
 _MISSING = frozenset({"NoSuchKey", "404"})
 
+_SIDECAR = re.compile(r"messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/envelope\.json")
 # An attachment's key ends with its name, which is nobody's business who reads a log.
 _ATTACHMENT_NAME = re.compile(r"(?<=/)(messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/[0-9]+/)[^/]+\Z")
 
@@ -58,6 +59,11 @@ def message_key(message_id: str, received_at: datetime) -> str:
 def sidecar_key(message_id: str, received_at: datetime) -> str:
     """Return the key of the sidecar beside that message."""
     return f"{_folder(message_id, received_at)}envelope.json"
+
+
+def is_sidecar_key(key: str) -> bool:
+    """Tell a sidecar, by its key below storage.prefix, from an attachment whose sender named it so."""
+    return bool(_SIDECAR.fullmatch(key))
 
 
 def page_key(message_id: str, received_at: datetime) -> str:

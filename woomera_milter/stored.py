@@ -8,7 +8,7 @@ from typing import Any
 
 from woomera_milter.errors import PermanentError
 from woomera_milter.parallel import in_parallel
-from woomera_milter.store import Store
+from woomera_milter.store import Store, is_sidecar_key
 
 _SIDECAR = "envelope.json"
 _AT_ONCE = 8
@@ -51,9 +51,7 @@ def newest_first(store: Store, since: datetime | None) -> Iterator[Sidecar]:
         for day in _days(store):
             if since and day < f"messages/{since:%Y/%m/%d}/":
                 return
-            keys = [
-                it.key for page in store.pages(day) for it in page.objects if it.key.endswith(f"/{_SIDECAR}")
-            ]
+            keys = [it.key for page in store.pages(day) for it in page.objects if is_sidecar_key(it.key)]
             sidecars = in_parallel(workers, lambda key: _read(store, key), keys, 4 * _AT_ONCE)
             of_day = sorted((it for it in sidecars if it), key=lambda it: it.received_at, reverse=True)
             yield from (it for it in of_day if since is None or it.received_at >= since)

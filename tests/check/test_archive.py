@@ -63,6 +63,15 @@ def test_missing_spool_is_a_failure(tmp_path: Path) -> None:
     assert found.detail.startswith(f"no copies are kept: {tmp_path}/missing")
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o702])
+def test_spool_into_which_others_may_put_mail_is_a_failure(mode: int, tmp_path: Path) -> None:
+    tmp_path.chmod(mode)
+
+    found = findings(tmp_path)["archive.spool"]
+
+    assert (found.status, found.remedy) == ("failure", f"chmod 700 {tmp_path}")
+
+
 def test_disk_below_its_floor_is_a_failure(tmp_path: Path) -> None:
     found = findings(tmp_path, min_free=2**60)["archive.spool"]
 

@@ -82,6 +82,25 @@ def test_one_message_is_found_by_its_id(stored: Jobs) -> None:
     assert [it["subject"] for it in document] == ["Plans"]
 
 
+def test_an_attachment_that_is_named_as_a_sidecar_is_none(jobs: Jobs) -> None:
+    forged = file_part(b'{"id": "forged"}', disposition=b'attachment; filename="envelope.json"')
+    content = multipart("mixed", text_part(b"Dear Tom,\r\n"), file_part(FILES[0]), forged)
+    jobs.archive("files", over_limit(subject="Files", content=content), recipients=RECIPIENTS)
+    jobs.sweep()
+    assert [key for key in jobs.keys("messages/") if key.endswith("/2/envelope.json")]
+    assert [it["subject"] for it in jobs.run("list", "--json").document] == ["Files"]
+
+
+def test_an_address_gives_no_orders_to_the_terminal(jobs: Jobs) -> None:
+    """sendmail takes it, in quotes."""
+    key = jobs.archive("a", over_limit(), recipients=['"\x1b[2J\x9bx"@example.org', "one@example.org"])
+    swept = jobs.run("sweep")
+    assert f'failed: {key}: "[2Jx"@example.org: the address has characters beyond ASCII' in swept.stdout
+    listed = jobs.run("list")
+    assert '-> "[2Jx"@example.org, one@example.org' in listed.stdout
+    assert (swept.stdout + listed.stdout).replace("\n", "").isprintable()
+
+
 @pytest.mark.parametrize("command", [["list", "--id", "nothing"], ["resend", "nothing"], ["resend", "../x"]])
 def test_an_unknown_id_is_an_error_that_says_what_to_do(command: list[str], stored: Jobs) -> None:
     done = stored.run(*command)

@@ -55,6 +55,16 @@ def test_the_notice_is_a_new_message_that_people_know_as_the_originals(jobs: Job
     assert sorted(jobs.ses.accepted[0].recipients) == ["carol@example.org", "recipient@example.org"]
 
 
+def test_an_mbox_that_was_imported_is_announced_to_those_in_its_headers(jobs: Jobs) -> None:
+    mbox = jobs.folder / "copymail"
+    from_line, wire = b"From apache Tue Nov 24 06:00:00 2026\n", over_limit()
+    mbox.write_bytes(from_line + wire.replace(b"\r\n", b"\n") + b"\n")
+    assert jobs.run("archive", "--mbox", str(mbox)).status == 0
+    assert jobs.sweep("--full")["notified"] == 1
+    (sent,) = jobs.ses.accepted
+    assert (sent.envelope_sender, sent.recipients) == ("sender@example.com", ("recipient@example.org",))
+
+
 def test_a_bcc_recipient_of_an_unrecorded_copy_receives_the_notice_and_stays_hidden(jobs: Jobs) -> None:
     wire = over_limit().replace(b"Date:", b"Bcc: secret@example.org\r\nDate:", 1)
     lf = wire.replace(b"\r\n", b"\n")

@@ -230,6 +230,18 @@ def test_what_a_killed_milter_had_begun_is_never_shipped(archiving: Archiving, o
     assert objects.all() == {}
 
 
+def test_symbolic_link_among_the_copies_is_not_followed(archiving: Archiving, objects: Objects) -> None:
+    [copy] = keep(archiving, messages.message())
+    copy.path.rename(archiving.folder / "secret")
+    copy.path.symlink_to(archiving.folder / "secret")
+
+    done = archiving.run()
+
+    assert done.returncode == 75
+    assert f"{copy.path.stem}: {copy.path.stem} cannot be read" in done.stdout
+    assert objects.all() == {}
+
+
 @pytest.mark.parametrize(("age_s", "is_left"), [(0, True), (7200, False)], ids=["being kept", "orphan"])
 def test_envelope_without_a_message_is_removed_once_none_can_follow(
     archiving: Archiving, *, age_s: int, is_left: bool

@@ -121,6 +121,19 @@ def test_maildir_gives_new_and_cur_oldest_first_and_no_others(tmp_path: Path) ->
     assert found[1].delivered_at == datetime.fromtimestamp(1_700_000_001, UTC)
 
 
+def test_symbolic_link_in_a_maildir_is_not_followed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"of somebody else")
+    for name in ("new", "cur"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "cur" / "1700000001.a").symlink_to(secret)
+
+    (message,) = maildir_messages(tmp_path)
+
+    with pytest.raises(OSError, match="symbolic links"), message.open():
+        pass
+
+
 def test_folder_that_is_no_maildir_is_named(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match=f"{tmp_path} has no folder new, so it is no Maildir"):
         maildir_messages(tmp_path)

@@ -33,12 +33,12 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, password: bytes | N
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
 
 
-def signer(folder: Path, key: bytes, **links: Any) -> Signer:
+def signer(folder: Path, key: bytes, key_pair_id: str = "K2JCJMDEHXQW5F", **links: Any) -> Signer:
     key_file = folder / "key.pem"
     key_file.write_bytes(key)
     cloudfront = {
         "domain": "files.example.com",
-        "key_pair_id": "K2JCJMDEHXQW5F",
+        "key_pair_id": key_pair_id,
         "private_key_file": str(key_file),
     }
     section = {"kind": "cloudfront", "expires": "30d", "cloudfront": cloudfront} | links
@@ -47,12 +47,12 @@ def signer(folder: Path, key: bytes, **links: Any) -> Signer:
     return Signer(configuration.links, configuration.storage)
 
 
-def verify(url: str, public_key: rsa.RSAPublicKey) -> datetime:
+def verify(url: str, public_key: rsa.RSAPublicKey, key_pair_id: str = "K2JCJMDEHXQW5F") -> datetime:
     """Do what CloudFront does with a canned policy, and return when the link ends."""
     resource, _, query = url.partition("?")
     fields = {name: value for name, [value] in parse_qs(query).items()}
     assert set(fields) == {"Expires", "Signature", "Key-Pair-Id"}
-    assert fields["Key-Pair-Id"] == "K2JCJMDEHXQW5F"
+    assert fields["Key-Pair-Id"] == key_pair_id
     condition = {"DateLessThan": {"AWS:EpochTime": int(fields["Expires"])}}
     policy = {"Statement": [{"Resource": resource, "Condition": condition}]}
     signature = fields["Signature"].translate(str.maketrans("-_~", "+=/"))
@@ -89,6 +89,16 @@ def test_link_that_somebody_prolonged_is_refused(tmp_path: Path, private_key: rs
 
     with pytest.raises(InvalidSignature):
         verify(later, private_key.public_key())
+
+
+def test_links_of_the_old_key_and_of_the_new_one_work_as_long_as_the_key_group_holds_both(
+    tmp_path: Path, private_key: rsa.RSAPrivateKey
+) -> None:
+    keys = {"K1OLDKEYPAIR": private_key, "K2NEWKEYPAIR": rsa.generate_private_key(65537, 2048)}
+    links = {name: signer(tmp_path, pem(key), name).sign(KEY, NOW) for name, key in keys.items()}
+
+    for name, link in links.items():
+        assert verify(link, keys[name].public_key(), name) == NOW.replace(microsecond=0)
 
 
 def test_link_lives_longer_than_sigv4_allows_but_never_longer_than_its_object(

@@ -102,3 +102,14 @@ def test_a_private_key_that_others_can_read_gets_a_warning(tmp_path: Path) -> No
     assert warning == (
         f"{path}: links.cloudfront.private_key_file: every user can read {key_file}; chmod o-rwx {key_file}"
     )
+
+
+def test_a_templates_folder_that_others_can_write_to_gets_a_warning(tmp_path: Path) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    path = tmp_path / "config.yaml"
+    assert warnings_of(path, {"notice": {"templates": str(folder)}}) == []
+    folder.chmod(0o777)
+    [warning] = warnings_of(path, {"notice": {"templates": str(folder)}})
+    problem = "every user can put templates, which run as Woomera, into"
+    assert warning == f"{path}: notice.templates: {problem} {folder}; chmod o-w {folder}"

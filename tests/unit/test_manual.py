@@ -62,11 +62,16 @@ def test_every_key_stands_in_the_page_of_the_configuration_once() -> None:
     assert tags(plain(PAGES / "woomera.yaml.5")) == list(keys(Config))
 
 
+def test_every_key_is_explained() -> None:
+    page = plain(PAGES / "woomera.yaml.5")
+    assert [key for key in keys(Config) if f".TP\n{key}\nForm: " in page] == []
+
+
 def test_a_comment_above_several_keys_is_said_at_the_first() -> None:
     page = plain(PAGES / "woomera.yaml.5")
     assert ".TP\nstorage.profile\nWhose rights: a profile of ~/.aws".replace("~", "\\(ti") in page
     assert ".TP\nstorage.secret_access_key\nsee storage.profile\n" in page
-    assert ".TP\narchive.socket\nForm: a socket." in page  # the section's comment is not the key's
+    assert ".TP\nmail.via\nsmtp (to host)" in page  # the section's comment is not the key's
 
 
 def test_forms_are_those_of_the_messages_that_refuse_a_value() -> None:

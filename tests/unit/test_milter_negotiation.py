@@ -117,12 +117,12 @@ def assert_serves(port: int) -> None:
         assert pass_small_message(mta) == ACCEPT
 
 
-def pass_small_message(mta: Mta) -> str | None:
+def pass_small_message(mta: Mta, queue_id: bytes = b"4AO9Xk1S012345") -> str | None:
     mta.send(MAIL, b"<sender@example.com>\0")
     mta.send(MACROS, b"R{rcpt_mailer}\0relay\0")
     mta.send(RCPT, b"<recipient@example.org>\0")
     mta.send(HEADER, b"Subject\0 figures\0")
-    mta.send(MACROS, b"Ni\0004AO9Xk1S012345\0{msg_size}\000100\0")
+    mta.send(MACROS, b"Ni\0%s\0{msg_size}\000100\0" % queue_id)
     return mta.ask(END_OF_HEADERS)
 
 
@@ -206,6 +206,19 @@ def test_mta_that_lacks_what_we_need_is_refused_with_a_line_that_says_what(
 # What no peer can do.
 
 LENGTH_OF_TWO_GIGABYTES = (2**31 - 1).to_bytes(4, "big")
+
+
+@pytest.mark.parametrize("queue_id", [b"x: intercepted id=x\nx", b"../x", b"\x1b[2Jx", "٣".encode()])
+def test_what_is_no_queue_id_gets_into_no_key_header_or_line_of_the_log(
+    queue_id: bytes, port: int, milter: Milter
+) -> None:
+    logged_before = len(milter.log_text())
+
+    with Mta(port) as mta:
+        mta.negotiate()
+        assert pass_small_message(mta, queue_id) == ACCEPT
+
+    assert milter.log_text()[logged_before:] == "-: passed why=small msg_size=100\n"
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_a_reply_that_the_api_lost_is_told_apart_and_not_tried_again(api: SesApi
 @pytest.mark.parametrize(
     ("code", "remedy"),
     [
-        ("AccessDeniedException", "grant ses:SendEmail"),
+        ("AccessDeniedException", "grant ses:SendRawEmail"),
         ("SendingPausedException", "sending is paused"),
         ("InvalidSignatureException", "the clock of this host"),
     ],

@@ -90,6 +90,7 @@ def test_the_largest_messages_and_the_senders_are_those_of_the_period(bucket: Bu
         bucket.put(f"messages/2026/11/23/id{number}/envelope.json", sidecar(number, 1000 + number))
     bucket.put("messages/2026/11/23/bounce/envelope.json", sidecar(99, 1, header_from=""))
     bucket.put("messages/2026/11/22/id/envelope.json", sidecar(100, 10**9))
+    bucket.put("messages/2026/11/23/id1/1/envelope.json", sidecar(101, 10**9))  # an attachment of that name
     statistics = gathered(bucket)
     assert [it.size_bytes for it in statistics.largest] == list(range(1014, 1004, -1))
     assert statistics.senders == {"jane@example.com": 15, "bounces@example.com": 1}

@@ -13,7 +13,7 @@ from woomera_milter import config
 from woomera_milter.claims import Claims
 from woomera_milter.links import Signer
 from woomera_milter.listing import ArchiveListing
-from woomera_milter.mailer import Delivery, Refusal
+from woomera_milter.mailer import Delivery, Mailer, Refusal
 from woomera_milter.notice import Composer
 from woomera_milter.notifier import Notifier
 from woomera_milter.offload import Offload
@@ -65,7 +65,7 @@ def settings(**changes: Any) -> config.Config:
     return config.validate(data, "config.yaml")
 
 
-def sweep(store: MemoryStore, outbox: Outbox, folder: Path, **changes: Any) -> Sweep:
+def sweep(store: MemoryStore, outbox: Outbox | Mailer, folder: Path, **changes: Any) -> Sweep:
     configuration = settings(**changes)
     claims = Claims(store, "host-1", LEASE)
     offload = Offload(configuration, store, Signer(configuration.links, configuration.storage))
@@ -76,7 +76,7 @@ def sweep(store: MemoryStore, outbox: Outbox, folder: Path, **changes: Any) -> S
 
 def run(
     store: MemoryStore,
-    outbox: Outbox,
+    outbox: Outbox | Mailer,
     folder: Path,
     window: Window = EVERYTHING,
     most: int = 500,

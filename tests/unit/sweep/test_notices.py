@@ -1,5 +1,7 @@
 """Promise 4 for the sweep: each over-limit message yields one notice per recipient, whatever dies when."""
 
+import json
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,9 +12,25 @@ from tests.unit.sweep.sweeps import KEY, LEASE, OVER, NoProgress, Outbox, record
 from woomera_milter.claims import claim_key
 from woomera_milter.errors import TemporaryError
 from woomera_milter.listing import ArchiveListing
-from woomera_milter.mailer import Delivery, UnknownOutcomeError, UnsentError
+from woomera_milter.mailer import Delivery, Mailer, UnknownOutcomeError, UnsentError
 from woomera_milter.notifier import woomera_id
+from woomera_milter.transport import Answer, Verdict
 from woomera_milter.watermark import EVERYTHING
+
+
+class Transport:
+    """Takes whatever it is given, for those it is given it for."""
+
+    name = "transport"
+
+    def __init__(self) -> None:
+        self.recipients: list[str] = []
+
+    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
+        self.recipients += recipients
+        return dict.fromkeys(recipients, Answer(Verdict.ACCEPTED, "250 Ok"))
+
+    def close(self) -> None: ...
 
 
 def test_a_sweep_killed_at_any_operation_leads_to_one_notice_but_for_the_hand_over(
@@ -140,6 +158,35 @@ def test_a_mistake_of_ours_on_one_message_does_not_end_the_sweep(
         store.put_octets(f"archive/2026/11/24/host-1/{name}.eml", OVER)
     outbox.error = ZeroDivisionError()
     assert len(run(store, outbox, tmp_path).failed) == 2
+
+
+@pytest.mark.parametrize(
+    ("recorded", "sender"),
+    [("s@example.com", "s@example.com"), ("apache", "sender@example.com"), ("", "sender@example.com")],
+)
+def test_an_imported_copy_is_announced_to_those_in_its_headers(
+    recorded: str, sender: str, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    imported = record(source="import").replace(b"s@example.com", recorded.encode())
+    store.put_octets(KEY.replace(".eml", ".json"), imported)
+    store.put_octets(KEY, OVER)
+    assert run(store, outbox, tmp_path).notified == 1
+    ((envelope_sender, recipients, _),) = outbox.sent
+    assert (envelope_sender, recipients) == (sender, ("recipient@example.org",))
+
+
+@pytest.mark.parametrize("recipients", ["a@example.org", 7, [["a@example.org"]], ["a@b>\r\nRCPT TO:<c@d"]])
+def test_a_forged_envelope_fails_alone_and_reaches_nobody(
+    recipients: object, store: MemoryStore, tmp_path: Path
+) -> None:
+    transport = Transport()
+    forged = json.dumps({"recipients": recipients, "archived_at": "2026-11-24T09:00:00Z"}).encode()
+    store.put_octets(KEY.replace(".eml", ".json"), forged)
+    store.put_octets(KEY, OVER)
+    store.put_octets(KEY.replace("a.eml", "b.eml"), OVER)
+    result = run(store, Mailer(transport, lambda _: None, lambda: 1), tmp_path)
+    assert (result.notified, [it.key for it in result.failed]) == (1, [KEY])
+    assert transport.recipients == ["recipient@example.org"]
 
 
 def test_what_is_our_own_is_never_swept(store: MemoryStore, outbox: Outbox, tmp_path: Path) -> None:
