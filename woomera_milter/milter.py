@@ -6,6 +6,7 @@ MAIL FROM, so nothing of one message is left for the next on the same connection
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import threading
@@ -70,6 +71,10 @@ MACROS = {
     Milter.M_EOH: "i {msg_size}",
     Milter.M_EOM: "",
 }
+
+# What becomes part of keys, file names and log lines, whoever is at the other end of the socket.
+_QUEUE_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +163,7 @@ class Connection(Milter.Base):
     def envrcpt(self, recipient: str, *_parameters: str) -> int:
         """RCPT TO."""
         if self._session:
-            self._session.add_recipient(_address(recipient), self.getsymval("{rcpt_mailer}") or "")
+            self._session.add_recipient(_address(recipient), self._macro("{rcpt_mailer}"))
         return CONTINUE
 
     @Milter.noreply
@@ -173,9 +178,10 @@ class Connection(Milter.Base):
         """End of headers: the body is only asked for where the message may be over the limit."""
         if self._session is None:
             return self._role.on_trouble
-        msg_size = self.getsymval("{msg_size}") or ""
+        queue_id, msg_size = self._macro("i"), self._macro("{msg_size}")
         wants_body = self._session.end_headers(
-            self.getsymval("i") or "", int(msg_size) if msg_size.isdigit() else None
+            queue_id if _QUEUE_ID.fullmatch(queue_id) else "",
+            int(msg_size) if _SIZE.fullmatch(msg_size) else None,
         )
         return CONTINUE if wants_body else ACCEPT
 
@@ -198,6 +204,13 @@ class Connection(Milter.Base):
                 answer = self._answer(decision)
         self._end_session()
         return answer
+
+    def _macro(self, name: str) -> str:
+        """Return what the MTA says of it; nothing where that is no text."""
+        try:
+            return self.getsymval(name) or ""
+        except UnicodeDecodeError:
+            return ""
 
     def _answer(self, verdict: Verdict) -> int:
         if reply := REPLIES.get(verdict):
