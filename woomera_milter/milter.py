@@ -29,6 +29,7 @@ from woomera_milter.destinations import Destinations
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
 from woomera_milter.session import Session
+from woomera_milter.sockets import Nudge
 from woomera_milter.transaction import Transaction, Verdict
 
 REPLY_WRITE_S = 0.2
@@ -305,7 +306,7 @@ def _serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     _make_way(role, address)
     log.started(role.name, socket=address)
-    with meanwhile:  # its threads take over the signal mask
+    with meanwhile, Nudge(address):  # their threads take over the signal mask
         try:
             Milter.runmilter("woomera", address, rmsock=False)
         except milter.error as error:
