@@ -141,6 +141,10 @@ DIFFERENCES: dict[tuple[str, str], tuple[str, Change]] = {
         "drops carriage returns in quoted-printable",
         lambda ours: Found(ours.texts, [("quoted.bin", ours.files[0][1].replace(b"\r", b""))]),
     ),
+    ("ripmime", "a file in quoted-printable"): (
+        "keeps the line end that belongs to the boundary (RFC 2046 section 5.1.1)",
+        lambda ours: Found(ours.texts, [("quoted.bin", ours.files[0][1] + b"\r\n")]),
+    ),
     ("ripmime", "nested multipart"): ("unpacks a forwarded message", flattened),
     ("ripmime", "RFC 2231 names"): (
         "does not convert Latin-1, and makes a file each of filename and filename*",
