@@ -4,6 +4,7 @@ A packet is its length (4 octets, big-endian), a command's octet, and data (send
 """
 
 import asyncio
+import contextlib
 import re
 
 from rig.background import BackgroundServer
@@ -55,9 +56,11 @@ class MilterProxy(BackgroundServer):
 
     target_port: int
 
-    def __init__(self, *, hide_msg_size: bool = False) -> None:
+    def __init__(self, *, hide_msg_size: bool = False, split_bytes: int = _CHUNK_BYTES) -> None:
+        """`split_bytes`: the most of a new body in one packet, for an MTA that has no room for 64 KB."""
         super().__init__("127.0.0.1")
         self._hide_msg_size = hide_msg_size
+        self._split_bytes = split_bytes
         self.body_bytes = 0
         """Of all message bodies that sendmail has sent to the milter."""
 
@@ -69,7 +72,7 @@ class MilterProxy(BackgroundServer):
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one connection until either side ends it."""
         milter_reader, milter_writer = await asyncio.open_connection(self.host, self.target_port)
-        replies = asyncio.create_task(_relay_replies(milter_reader, writer))
+        replies = asyncio.create_task(self._relay_replies(milter_reader, writer))
         try:
             while True:
                 packet = await _read_packet(reader)
@@ -83,12 +86,15 @@ class MilterProxy(BackgroundServer):
             replies.cancel()
             milter_writer.close()
 
-
-async def _relay_replies(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while octets := await reader.read(_CHUNK_BYTES):
-        writer.write(octets)
-        await writer.drain()
-    writer.close()
+    async def _relay_replies(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the milter has hung up
+            while True:
+                packet = await _read_packet(reader)
+                step = self._split_bytes if packet[:1] == _REPLACE_BODY else len(packet)
+                for start in range(1, max(len(packet), 2), step):
+                    _write_packet(writer, packet[:1] + packet[start : start + step])
+                await writer.drain()
+        writer.close()
 
 
 async def _read_packet(reader: asyncio.StreamReader) -> bytes:

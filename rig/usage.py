@@ -1,5 +1,6 @@
 """What a process holds of the machine, as Linux tells (proc(5))."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,3 +24,15 @@ def usage_of(pid: int) -> Usage:
         descriptors=len(list((process / "fd").iterdir())),
         threads=int(fields["Threads"]),
     )
+
+
+def descriptors_of(pid: int, s3_port: int) -> tuple[int, int]:
+    """Return how many the process has open: those that are no connection to S3, and those that are."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
+    to_s3 = {f"socket:[{fields[9]}]" for fields in lines if fields[2].endswith(f":{s3_port:04X}")}
+    opened = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed just now
+            opened.append(str(path.readlink()))
+    connections = sum(target in to_s3 for target in opened)
+    return len(opened) - connections, connections

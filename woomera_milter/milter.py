@@ -7,6 +7,7 @@ MAIL FROM, so nothing of one message is left for the next on the same connection
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import socket
 import threading
@@ -29,6 +30,7 @@ from woomera_milter.destinations import Destinations
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
 from woomera_milter.session import Session
+from woomera_milter.sockets import Nudge
 from woomera_milter.transaction import Transaction, Verdict
 
 REPLY_WRITE_S = 0.2
@@ -72,6 +74,10 @@ MACROS = {
     Milter.M_EOH: "i {msg_size}",
     Milter.M_EOM: "",
 }
+
+# What becomes part of keys, file names and log lines, whoever is at the other end of the socket.
+_QUEUE_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_SIZE = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,7 @@ class Connection(Milter.Base):
     def envrcpt(self, recipient: str, *_parameters: str) -> int:
         """RCPT TO."""
         if self._session:
-            self._session.add_recipient(_address(recipient), self.getsymval("{rcpt_mailer}") or "")
+            self._session.add_recipient(_address(recipient), self._macro("{rcpt_mailer}"))
         return CONTINUE
 
     @Milter.noreply
@@ -175,11 +181,10 @@ class Connection(Milter.Base):
         """End of headers: the body is only asked for where the message may be over the limit."""
         if self._session is None:
             return self._role.on_trouble
-        queue_id, msg_size = self.getsymval("i") or "", self.getsymval("{msg_size}") or ""
+        queue_id, msg_size = self._macro("i"), self._macro("{msg_size}")
         wants_body = self._session.end_headers(
-            # It becomes part of keys, headers and log lines.
-            queue_id if queue_id.isascii() and queue_id.isalnum() else "",
-            int(msg_size) if msg_size.isdigit() else None,
+            queue_id if _QUEUE_ID.fullmatch(queue_id) else "",
+            int(msg_size) if _SIZE.fullmatch(msg_size) else None,
         )
         return CONTINUE if wants_body else ACCEPT
 
@@ -202,6 +207,13 @@ class Connection(Milter.Base):
                 answer = self._answer(decision)
         self._end_session()
         return answer
+
+    def _macro(self, name: str) -> str:
+        """Return what the MTA says of it; nothing where that is no text."""
+        try:
+            return self.getsymval(name) or ""
+        except UnicodeDecodeError:
+            return ""
 
     def _answer(self, verdict: Verdict) -> int:
         if reply := REPLIES.get(verdict):
@@ -297,7 +309,7 @@ def _serve(
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     _make_way(role, address)
     log.started(role.name, socket=address)
-    with meanwhile:  # its threads take over the signal mask
+    with meanwhile, Nudge(address):  # their threads take over the signal mask
         try:
             Milter.runmilter("woomera", address, rmsock=False)
         except milter.error as error:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from woomera_milter.sockets import connected
+
 TIMEOUT_S = 10.0
 
 ADD_HEADERS, CHANGE_BODY, CHANGE_HEADERS = 0x01, 0x02, 0x10
@@ -37,7 +39,7 @@ def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S
     The message is for `mailer`, and sendmail's {msg_size} for it is `msg_size`. Raise OSError where nobody
     listens, ProbeError where the answers are wrong.
     """
-    with _Mta(_connected(address, timeout_s)) as mta:
+    with _Mta(connected(address, timeout_s)) as mta:
         request = mta.negotiate()
         mta.send(_MAIL, b"<check@localhost>\0")
         mta.send(_MACROS, f"R{{rcpt_mailer}}\0{mailer}\0".encode())
@@ -92,18 +94,3 @@ class _Mta:
     ) -> None:
         self._reader.close()
         self._socket.close()
-
-
-def _connected(address: str, timeout_s: float) -> socket.socket:
-    kind, _, place = address.partition(":")
-    if kind != "unix":
-        port, _, host = place.partition("@")
-        return socket.create_connection((host.strip("[]"), int(port)), timeout_s)
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(timeout_s)
-        connection.connect(place)
-    except OSError:
-        connection.close()
-        raise
-    return connection

@@ -5,7 +5,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -21,6 +21,7 @@ from rig.process import accepts, accepts_at, free_port
 from rig.s3 import Juicefs
 from rig.smtp import SmtpClient
 from rig.trial import hand_over
+from rig.usage import descriptors_of, usage_of
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial
 from woomera_milter import extras
 
@@ -256,23 +257,6 @@ def test_log_names_each_message_by_its_queue_id_and_holds_nothing_of_it(
         assert forbidden not in log
 
 
-def descriptors_of(pid: int, s3_port: int) -> tuple[int, int]:
-    """How many a process has open: those that are no connection to S3, and those that are."""
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    to_s3 = {f"socket:[{fields[9]}]" for fields in lines if fields[2].endswith(f":{s3_port:04X}")}
-    opened = []
-    for path in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed just now
-            opened.append(str(path.readlink()))
-    connections = sum(target in to_s3 for target in opened)
-    return len(opened) - connections, connections
-
-
-def resident_bytes_of(pid: int) -> int:
-    [kilobytes] = re.findall(r"^VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-    return int(kilobytes) * 1024
-
-
 def test_descriptors_and_memory_do_not_grow_with_the_number_of_messages(
     make_trial: MakeTrial, s3: Juicefs
 ) -> None:
@@ -289,12 +273,12 @@ def test_descriptors_and_memory_do_not_grow_with_the_number_of_messages(
     with ThreadPoolExecutor(CONNECTIONS) as clients:
         list(clients.map(send_on_one_connection, [3] * CONNECTIONS))  # fills caches
         descriptors, _ = descriptors_of(process.pid, s3_port)
-        resident_bytes = resident_bytes_of(process.pid)
+        resident_bytes = usage_of(process.pid).rss_bytes
         list(clients.map(send_on_one_connection, [42] * CONNECTIONS))
 
     process.wait_until_ready(lambda: descriptors_of(process.pid, s3_port)[0] <= descriptors, PATIENCE_S)
     # How many connections the pool holds depends on how many messages met; what it may hold is fixed.
     _, connections = descriptors_of(process.pid, s3_port)
     assert 1 <= connections <= 2 + extras.AT_ONCE
-    assert resident_bytes_of(process.pid) < resident_bytes + 32 * MB
+    assert usage_of(process.pid).rss_bytes < resident_bytes + 32 * MB
     assert list((trial.lab.folder / "spool").iterdir()) == []
