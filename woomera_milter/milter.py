@@ -291,20 +291,43 @@ def _serve(
     # libmilter waits for these in a thread of its own; one that comes before it is ready has to wait, too.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
     _make_way(role, address)
+    _open(role, address)
     log.started(role.name, socket=address)
+    _tell_systemd()
     with meanwhile:  # its threads take over the signal mask
         try:
             Milter.runmilter("woomera", address, rmsock=False)
         except milter.error as error:
             raise TemporaryError(
-                f"{role.section}.socket: {address} cannot be opened ({error})",
-                remedy="see that the folder belongs to the milter's user, "
-                "and that no other process has the port",
+                f"libmilter has given up serving {address} ({error})",
+                remedy="see whether this host is out of memory, threads or descriptors",
                 reason="socket",
             ) from error
         in_hand.wait_until_none(finish_s)
         time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
     log.stopped(role.name)
+
+
+def _open(role: Role, address: str) -> None:
+    """Open the socket ahead of `runmilter`, which does not return: from now on the MTA's connections wait."""
+    milter.register("woomera")
+    milter.setconn(address)
+    try:
+        milter.opensocket(False)
+    except milter.error as error:
+        raise TemporaryError(
+            f"{role.section}.socket: {address} cannot be opened ({error})",
+            remedy="see that the folder belongs to the milter's user, and that no other process has the port",
+            reason="socket",
+        ) from error
+
+
+def _tell_systemd() -> None:
+    """Let `systemctl start`, and sendmail at boot, wait until here (sd_notify(3), for Type=notify)."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+            systemd.sendto(b"READY=1", f"\0{address[1:]}" if address[0] == "@" else address)
 
 
 def _make_way(role: Role, address: str) -> None:
