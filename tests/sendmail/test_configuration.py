@@ -1,6 +1,7 @@
 """The sendmail.cf that comes of the files in sendmail-config/, and what the real sendmail says of it."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,27 @@ def test_shipped_configuration_filters_through_woomera_and_makes_clients_wait_wh
 ) -> None:
     assert filter_line(shipped_cf) == f"{UNIX_SOCKET}, F=T, {TIMEOUTS}"
     assert option(shipped_cf, "InputMailFilters") == "woomera"
+
+
+def test_what_the_readmes_command_makes_for_debian_goes_into_debians_own_configuration(
+    shipped_cf: str, tree: Path, tmp_path: Path
+) -> None:
+    readme = (sendmail_cf.SHIPPED / "README.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^sed .*/etc/mail/m4/provider\.m4$", readme, re.MULTILINE)
+    (tmp_path / "dialup.m4").touch()
+    command = command.replace("/etc/mail/m4", str(tmp_path))
+    subprocess.run(command, shell=True, cwd=sendmail_cf.SHIPPED.parent, check=True)
+    mc = (tree / "debian/sendmail.mc").read_text(encoding="utf-8").replace("/etc/mail/m4", str(tmp_path))
+    mc = mc.replace("include(`/usr/share/sendmail/cf/", "include(`/usr/share/sendmail-cf/")
+
+    cf = sendmail_cf.build(mc, tree)
+
+    assert filter_line(cf) == filter_line(shipped_cf)
+    for name in ("MaxMessageSize", "Timeout.queuereturn", "AuthMechanisms", "SuperSafe", "Milter.macros.eoh"):
+        assert (option(cf, name) or "missing") == option(shipped_cf, name)
+    assert option(cf, "CACertFile") == "/etc/ssl/certs/ca-certificates.crt"
+    assert re.findall(r"^Kaccess .*", cf, re.MULTILINE) == ["Kaccess hash -T<TMPF> /etc/mail/access"]
+    assert re.findall(r"^DS(.*)", cf, re.MULTILINE) == re.findall(r"^DS(.*)", shipped_cf, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
