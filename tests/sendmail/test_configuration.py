@@ -36,6 +36,16 @@ def sendmail() -> Iterator[Sendmail]:
     sendmail.close()
 
 
+def test_rig_uses_the_checkouts_features_where_woomera_is_installed_too(tmp_path: Path) -> None:
+    packaged = tmp_path / "packaged"
+    (packaged / "feature").mkdir(parents=True)
+    (packaged / "feature/woomera.m4").write_text("of an older version\n", encoding="utf-8")
+
+    sendmail_cf.install_features(tmp_path / "cf", packaged)
+
+    assert (tmp_path / "cf/feature/woomera.m4").samefile(sendmail_cf.SHIPPED / "woomera.m4")
+
+
 def cf_with(tree: Path, *lines: str) -> str:
     head = ("include(`/usr/share/sendmail-cf/m4/cf.m4')", "OSTYPE(`linux')")
     return sendmail_cf.build("\n".join((*head, *lines, "MAILER(`local')", "MAILER(`smtp')", "")), tree)
