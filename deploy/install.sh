@@ -73,4 +73,4 @@ for folder in "${FEATURE_FOLDERS[@]}"; do
 done
 
 if [[ -z $ROOT && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
-echo "SES Woomera is installed. Next: /etc/woomera/config.yaml, then $PREFIX/bin/woomera check"
+echo "SES Woomera is installed. Next: /etc/woomera/config.yaml, then sudo -Hu woomera $PREFIX/bin/woomera check --offline"

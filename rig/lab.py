@@ -58,10 +58,13 @@ class Milter:
         """Start it and return once it accepts connections; raise StartError where it does not."""
         self.launch().wait_until_ready(self._is_serving)
 
-    def launch(self) -> Process:
-        """Start it without waiting until it serves, for those that should not get that far."""
+    def launch(self, **variables: str) -> Process:
+        """Start it without waiting until it serves, with more environment variables.
+
+        For those that should not get that far, or are waited for otherwise.
+        """
         argv = self.command_line("--log-level", "debug", self.command)
-        self._process = Process(argv, self.log_path, env=environment())
+        self._process = Process(argv, self.log_path, env=environment() | variables)
         return self._process
 
     def stop(self) -> int:

@@ -25,15 +25,17 @@ def packaged_cf_tree() -> Path:
     raise CfError(f"no sendmail m4 files in {' or '.join(map(str, _PACKAGED_CF_TREES))}: install sendmail-cf")
 
 
-def install_features(tree: Path) -> None:
+def install_features(tree: Path, packaged: Path | None = None) -> None:
     """Make `tree` what the packaged cf folder is once our FEATURE files are copied into it."""
-    packaged = packaged_cf_tree()
+    packaged = packaged or packaged_cf_tree()
     (tree / "feature").mkdir(parents=True)
     for entry in packaged.iterdir():
         if entry.name != "feature":
             (tree / entry.name).symlink_to(entry)
-    for feature in (*(packaged / "feature").iterdir(), *SHIPPED.glob("*.m4")):
-        (tree / "feature" / feature.name).symlink_to(feature)
+    # Ours come last: where Woomera is installed, the packaged folder has some of them too.
+    features = {it.name: it for it in (*(packaged / "feature").iterdir(), *SHIPPED.glob("*.m4"))}
+    for name, feature in features.items():
+        (tree / "feature" / name).symlink_to(feature)
 
 
 def build(mc: str, tree: Path) -> str:

@@ -5,11 +5,9 @@ MAIL FROM, so nothing of one message is left for the next on the same connection
 """
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import Milter
 import milter
@@ -27,14 +24,14 @@ from woomera_milter.archive_session import ArchiveSession
 from woomera_milter.archive_spool import ArchiveSpool
 from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
+from woomera_milter.process import share_arenas, tell_systemd
 from woomera_milter.session import Session
-from woomera_milter.sockets import Nudge
+from woomera_milter.sockets import Nudge, make_way
 from woomera_milter.transaction import Transaction, Verdict
 
 REPLY_WRITE_S = 0.2
-_M_ARENA_MAX = -8  # mallopt(3)
 ARCHIVE_FINISH_S = 30.0
 
 ACCEPT: int = Milter.ACCEPT
@@ -307,16 +304,17 @@ def _serve(
     os.umask(0o177)
     # libmilter waits for these in a thread of its own; one that comes before it is ready has to wait, too.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
-    _make_way(role, address)
+    make_way(role.section, address)
+    _open(role, address)
     log.started(role.name, socket=address)
+    tell_systemd()
     with meanwhile, Nudge(address):  # their threads take over the signal mask
         try:
             Milter.runmilter("woomera", address, rmsock=False)
         except milter.error as error:
             raise TemporaryError(
-                f"{role.section}.socket: {address} cannot be opened ({error})",
-                remedy="see that the folder belongs to the milter's user, "
-                "and that no other process has the port",
+                f"libmilter has given up serving {address} ({error})",
+                remedy="see whether this host is out of memory, threads or descriptors",
                 reason="socket",
             ) from error
         in_hand.wait_until_none(finish_s)
@@ -324,31 +322,15 @@ def _serve(
     log.stopped(role.name)
 
 
-def share_arenas() -> None:
-    """Have the process's threads share two of glibc's arenas; other libraries have nothing of the kind.
-
-    Each connection has a thread, and glibc gives threads up to eight arenas a core, each of which keeps what
-    its busiest moment took (mallopt(3), M_ARENA_MAX): 30 of 145 MB after 24,000 messages.
-    """
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 2)
-
-
-def _make_way(role: Role, address: str) -> None:
-    """Remove the socket file that a killed milter has left; refuse to take a living one's place."""
-    if not address.startswith(("unix:", "local:")):
-        return
-    path = Path(address.partition(":")[2])
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except FileNotFoundError:
-            return
-        except OSError:
-            path.unlink()
-            return
-    raise PermanentError(
-        f"{role.section}.socket: another process already serves {path}",
-        remedy="stop it first",
-        reason="socket",
-    )
+def _open(role: Role, address: str) -> None:
+    """Open the socket ahead of `runmilter`, which does not return: from now on the MTA's connections wait."""
+    milter.register("woomera")
+    milter.setconn(address)
+    try:
+        milter.opensocket(False)
+    except milter.error as error:
+        raise TemporaryError(
+            f"{role.section}.socket: {address} cannot be opened ({error})",
+            remedy="see that the folder belongs to the milter's user, and that no other process has the port",
+            reason="socket",
+        ) from error

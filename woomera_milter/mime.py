@@ -76,8 +76,9 @@ class Protection(StrEnum):
 def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> Iterator[bytes]:
     """The decoded body of a leaf in chunks of at most `window_bytes`.
 
-    Base64 is read as leniently as Python's binascii does: characters that are no base64 are passed
-    over, the padding that completes a quantum ends the data, and missing padding is no matter.
+    Base64 is read leniently: characters that are no base64 are passed over, the padding that
+    completes a quantum ends the data (binascii reads on, in newer Pythons), and missing padding
+    is no matter.
     """
     match part.transfer_encoding:
         case "base64":

@@ -1,10 +1,13 @@
-"""The milters' sockets from the MTA's side: connections to them, and the nudge that libmilter needs."""
+"""The milters' sockets: making way for one, connections to it, and the nudge that libmilter needs."""
 
 import contextlib
 import socket
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from woomera_milter.errors import PermanentError
 
 NUDGE_EVERY_S = 0.25
 _NUDGE_TIMEOUT_S = 1.0
@@ -24,6 +27,26 @@ def connected(address: str, timeout_s: float) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def make_way(section: str, address: str) -> None:
+    """Remove the socket file that a killed milter has left; refuse to take a living one's place."""
+    if not address.startswith(("unix:", "local:")):
+        return
+    path = Path(address.partition(":")[2])
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except FileNotFoundError:
+            return
+        except OSError:
+            path.unlink()
+            return
+    raise PermanentError(
+        f"{section}.socket: another process already serves {path}",
+        remedy="stop it first",
+        reason="socket",
+    )
 
 
 class Nudge:

@@ -65,6 +65,19 @@ def test_sendmails_feature_files_are_put_where_m4_looks(host: Path) -> None:
     assert {it.name for it in features.iterdir()} == {"woomera.m4", "woomera_archive.m4"}
 
 
+def test_the_uninstall_of_operations_leaves_only_the_user_to_userdel(host: Path) -> None:
+    operations = (CHECKOUT / "docs" / "operations.md").read_text(encoding="utf-8")
+    removed = re.findall(r"(?<= )/\S+", "".join(re.findall(r"^   rm .*\n", operations, re.MULTILINE)))
+    ours = [it for it in host.rglob("*") if it.is_file() or "woomera" in it.name]
+    made = [Path("/", it.relative_to(host)) for it in ours]
+    left = [
+        it for it in made if not any(step.match(pattern) for step in (it, *it.parents) for pattern in removed)
+    ]
+    accounts = {"passwd", "group", "shadow", "gshadow", ".pwd.lock"}
+    assert {it.name.removesuffix("-") for it in left} <= accounts
+    assert "userdel woomera" in operations
+
+
 def test_installing_again_renews_the_units_and_keeps_the_configuration(
     host: Path, installed: Environment
 ) -> None:

@@ -1,6 +1,7 @@
 """The sendmail.cf that comes of the files in sendmail-config/, and what the real sendmail says of it."""
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def sendmail() -> Iterator[Sendmail]:
     sendmail.close()
 
 
+def test_rig_uses_the_checkouts_features_where_woomera_is_installed_too(tmp_path: Path) -> None:
+    packaged = tmp_path / "packaged"
+    (packaged / "feature").mkdir(parents=True)
+    (packaged / "feature/woomera.m4").write_text("of an older version\n", encoding="utf-8")
+
+    sendmail_cf.install_features(tmp_path / "cf", packaged)
+
+    assert (tmp_path / "cf/feature/woomera.m4").samefile(sendmail_cf.SHIPPED / "woomera.m4")
+
+
 def cf_with(tree: Path, *lines: str) -> str:
     head = ("include(`/usr/share/sendmail-cf/m4/cf.m4')", "OSTYPE(`linux')")
     return sendmail_cf.build("\n".join((*head, *lines, "MAILER(`local')", "MAILER(`smtp')", "")), tree)
@@ -62,6 +73,27 @@ def test_shipped_configuration_filters_through_woomera_and_makes_clients_wait_wh
 ) -> None:
     assert filter_line(shipped_cf) == f"{UNIX_SOCKET}, F=T, {TIMEOUTS}"
     assert option(shipped_cf, "InputMailFilters") == "woomera"
+
+
+def test_what_the_readmes_command_makes_for_debian_goes_into_debians_own_configuration(
+    shipped_cf: str, tree: Path, tmp_path: Path
+) -> None:
+    readme = (sendmail_cf.SHIPPED / "README.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^sed .*/etc/mail/m4/provider\.m4$", readme, re.MULTILINE)
+    (tmp_path / "dialup.m4").touch()
+    command = command.replace("/etc/mail/m4", str(tmp_path))
+    subprocess.run(command, shell=True, cwd=sendmail_cf.SHIPPED.parent, check=True)
+    mc = (tree / "debian/sendmail.mc").read_text(encoding="utf-8").replace("/etc/mail/m4", str(tmp_path))
+    mc = mc.replace("include(`/usr/share/sendmail/cf/", "include(`/usr/share/sendmail-cf/")
+
+    cf = sendmail_cf.build(mc, tree)
+
+    assert filter_line(cf) == filter_line(shipped_cf)
+    for name in ("MaxMessageSize", "Timeout.queuereturn", "AuthMechanisms", "SuperSafe", "Milter.macros.eoh"):
+        assert (option(cf, name) or "missing") == option(shipped_cf, name)
+    assert option(cf, "CACertFile") == "/etc/ssl/certs/ca-certificates.crt"
+    assert re.findall(r"^Kaccess .*", cf, re.MULTILINE) == ["Kaccess hash -T<TMPF> /etc/mail/access"]
+    assert re.findall(r"^DS(.*)", cf, re.MULTILINE) == re.findall(r"^DS(.*)", shipped_cf, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

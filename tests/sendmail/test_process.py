@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -39,13 +40,13 @@ MakeMilter = Callable[..., Milter]
 
 @pytest.fixture
 def make_milter(s3: Juicefs, tmp_path: Path) -> Iterator[MakeMilter]:
-    """make_milter(socket, **sections): a milter without sendmail, not yet started; ends with the test."""
+    """make_milter(address, **sections): a milter without sendmail, not yet started; ends with the test."""
     with ExitStack() as stack:
 
-        def make(socket: str, **sections: Any) -> Milter:
+        def make(address: str, **sections: Any) -> Milter:
             folder = Path(mkdtemp(dir=tmp_path, prefix="milter-"))
             (folder / "spool").mkdir()
-            base = base_configuration(s3, socket, folder / "spool")
+            base = base_configuration(s3, address, folder / "spool")
             milter = Milter(merged(base, sections), folder)
             stack.callback(milter.kill)
             return milter
@@ -100,6 +101,7 @@ def test_port_that_is_taken_is_named_with_the_remedy(make_milter: MakeMilter) ->
     assert status == 75
     assert f"milter.socket: inet:{first.port}@127.0.0.1 cannot be opened" in said
     assert "no other process has the port" in said
+    assert "started" not in said
     assert "Traceback" not in said
     assert accepts("127.0.0.1", first.port)
 
@@ -140,6 +142,20 @@ def test_bad_configuration_is_refused_with_all_that_is_wrong_at_once(make_milter
     assert len(problems) == len(said.splitlines()) == 4
     for key in ("limit", "links.expires", "milter.on_failure", "milter.soket"):
         assert sum(f"config.yaml: {key}: " in problem for problem in problems) == 1
+
+
+def test_systemd_hears_that_it_is_ready_when_its_socket_serves(
+    make_milter: MakeMilter, tmp_path: Path
+) -> None:
+    milter = make_milter(f"unix:{tmp_path}/milter.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"{tmp_path}/notify")
+        systemd.settimeout(PATIENCE_S)
+
+        milter.launch(NOTIFY_SOCKET=f"{tmp_path}/notify")
+
+        assert systemd.recv(100) == b"READY=1"
+    assert accepts_at(tmp_path / "milter.sock")
 
 
 # How it ends.

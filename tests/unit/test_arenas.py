@@ -9,7 +9,7 @@ import pytest
 # Twenty threads at once hold what malloc(3) gives; malloc_info(3) then lists the arenas.
 PROGRAM = """
 import ctypes, sys, threading
-from woomera_milter.milter import share_arenas
+from woomera_milter.process import share_arenas
 if "share" in sys.argv:
     share_arenas()
 everybody = threading.Barrier(20)
