@@ -78,9 +78,9 @@ def record_of(archive: Store, key: str) -> Record | None:
 def is_surely_small(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
     """Tell whether a copy of this size is within the limit whatever is in it, LF line ends or long lines.
 
-    On the wire each LF is two octets; see spool.proves_small.
+    On the wire each LF is two octets (see spool.proves_small), and a blank line that is missing is put in.
     """
-    return 2 * size_bytes + allowance_bytes <= limit_bytes
+    return 2 * (size_bytes + 1) + allowance_bytes <= limit_bytes
 
 
 def is_surely_small_by_us(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
