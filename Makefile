@@ -6,6 +6,7 @@
 #   make audit         known vulnerabilities of the packages in locks/; needs the network
 #   make bench         the benchmarks
 #   make chaos         mail while everything dies and fails; ARGS="--seed 7 --messages 1000" goes to rig.chaos
+#   make fuzz          hostile input for everything that reads mail; ARGS="--minutes 60 --only page" goes to rig.fuzz
 #   make soak          200,000 messages through one milter: memory, descriptors, threads
 #   make lock          new lock files, with the newest versions that pyproject.toml allows
 #   make clean         remove all that these targets made
@@ -16,7 +17,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-versi
 
 UV := test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
 
-.PHONY: demo test check audit bench chaos soak lock clean
+.PHONY: demo test check audit bench chaos fuzz soak lock clean
 
 demo:
 	@rig/setup.sh demo
@@ -50,6 +51,10 @@ bench:
 chaos:
 	@rig/setup.sh demo
 	@$(PYTHON) -m rig.chaos $(ARGS)
+
+fuzz:
+	@rig/setup.sh demo
+	@$(PYTHON) -m rig.fuzz $(ARGS)
 
 soak:
 	@rig/setup.sh demo

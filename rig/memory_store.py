@@ -7,11 +7,10 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from woomera_milter.config import Storage
 from woomera_milter.spool import Deadline, SpooledMessage
-from woomera_milter.store import Document, Listed, Page, Store, Stored
+from woomera_milter.store import Document, Listed, Page, Store, Stored, json_of
 
 Operation = tuple[str, str]
 """What is done, and to which key."""
@@ -97,13 +96,16 @@ class MemoryStore(Store):
     def put_json(self, key: str, value: object, deadline: Deadline) -> None:
         """As Store's."""
         self.step("put", key)
-        self.put_octets(key, json.dumps(value).encode())
+        self._put_json(key, value)
+
+    def _put_json(self, key: str, value: object) -> str:
+        return self.put_octets(key, json.dumps(value, ensure_ascii=False).encode())
 
     def create_json(self, key: str, value: object) -> str | None:
         """As Store's."""
         self.step("create", key)
         with self._mutex:
-            return None if key in self.objects else self.put_octets(key, json.dumps(value).encode())
+            return None if key in self.objects else self._put_json(key, value)
 
     def replace_json(self, key: str, value: object, etag: str) -> str | None:
         """As Store's."""
@@ -112,7 +114,7 @@ class MemoryStore(Store):
             present = self.objects.get(key)
             if present is None or present.etag != etag:
                 return None
-            return self.put_octets(key, json.dumps(value).encode())
+            return self._put_json(key, value)
 
     def get_json(self, key: str) -> Document | None:
         """As Store's."""
@@ -121,7 +123,7 @@ class MemoryStore(Store):
             present = self.objects.get(key)
             if present is None:
                 return None
-            value: Any = json.loads(present.octets)
+            value = json_of(present.octets, f"reading {self.name_of(key)}")
             return Document(value, present.etag, self.now - present.modified_at)
 
     def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
@@ -130,6 +132,11 @@ class MemoryStore(Store):
         octets = self.objects[key].octets
         for start in range(0, len(octets), 10_000):
             yield octets[start : start + 10_000]
+
+    def ends_at(self, key: str) -> datetime:
+        """As Store's."""
+        self.step("head", key)
+        return self.objects[key].modified_at + timedelta(days=30)
 
     def pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
         """As Store's, on one page."""

@@ -21,6 +21,7 @@ from typing import Any, Self
 from woomera_milter import shipped
 from woomera_milter.config_types import format_size
 from woomera_milter.errors import TemporaryError
+from woomera_milter.shape import moment, parsed
 from woomera_milter.spool import Envelope
 from woomera_milter.wire import Form, WireMessage
 
@@ -197,8 +198,8 @@ class Copy:
         """Return what NAME.json says; raise TemporaryError where it is missing or damaged."""
         path = self.path.with_suffix(".json")
         try:
-            value = json.loads(path.read_bytes())
-            datetime.fromisoformat(value["archived_at"]), value["host"]
+            value = parsed(path.read_bytes())
+            moment(value["archived_at"]), value["host"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TemporaryError(
                 f"{path} does not tell the envelope of the copy beside it ({type(error).__name__})",

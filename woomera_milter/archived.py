@@ -9,9 +9,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import BaseModel, TypeAdapter
+
 from woomera_milter.errors import PermanentError
 from woomera_milter.header_value import field_names
 from woomera_milter.headers import HeaderField, header_section_end, parse_header_block
+from woomera_milter.shape import shaped
 from woomera_milter.spool import BREAK_BYTES, BREAK_EVERY, Deadline, Envelope, Measure, SpooledMessage
 from woomera_milter.store import Listed, Store
 
@@ -46,27 +49,38 @@ class Archived:
     measured_bytes: int
 
 
+class _Shape(BaseModel):
+    envelope_sender: str = ""
+    recipients: list[str] = []
+    archived_at: str = ""
+    source: str = ""
+
+
+_SHAPE = TypeAdapter(_Shape)
+
+
 def record_of(archive: Store, key: str) -> Record | None:
     """Return the envelope beside `NAME.eml`, None where the archive recorded none."""
     if not key.endswith(".eml"):
         return None
-    found = archive.get_json(f"{key.removesuffix('.eml')}.json")
+    record_key = f"{key.removesuffix('.eml')}.json"
+    found = archive.get_json(record_key)
     if found is None or not isinstance(found.value, dict):
         return None
-    value = found.value
+    known = shaped(_SHAPE, found.value, archive.name_of(record_key))
     return Record(
-        Envelope(str(value.get("envelope_sender", "")), tuple(map(str, value.get("recipients", ())))),
-        str(value.get("archived_at", "")),
-        by_us=value.get("source") == "archive-milter",
+        Envelope(known.envelope_sender, tuple(known.recipients)),
+        known.archived_at,
+        by_us=known.source == "archive-milter",
     )
 
 
 def is_surely_small(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
     """Tell whether a copy of this size is within the limit whatever is in it, LF line ends or long lines.
 
-    On the wire each LF is two octets; see spool.proves_small.
+    On the wire each LF is two octets (see spool.proves_small), and a blank line that is missing is put in.
     """
-    return 2 * size_bytes + allowance_bytes <= limit_bytes
+    return 2 * (size_bytes + 1) + allowance_bytes <= limit_bytes
 
 
 def is_surely_small_by_us(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:

@@ -15,13 +15,17 @@ from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
 
 from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.shape import Moment, shaped
 from woomera_milter.spool import Deadline
 from woomera_milter.store import Document, Store
 
 _WRITE_TIMEOUT_S = 60
+_LONGEST_LEASE_S = 1e9
 
 
 class State(StrEnum):
@@ -45,16 +49,19 @@ class Claim:
     key: str
     token: str
     host: str
-    claimed_at: str
-    lease_s: float
+    claimed_at: Moment
+    lease_s: Annotated[float, Field(ge=0, le=_LONGEST_LEASE_S)]
     state: State = State.CLAIMED
     may_repeat: bool = False
     accepted: list[str] = field(default_factory=list)
     reason: str = ""
-    first_failed_at: str = ""
-    done_at: str = ""
+    first_failed_at: Moment | Literal[""] = ""
+    done_at: Moment | Literal[""] = ""
     mail: dict[str, Any] = field(default_factory=dict)
     etag: str = field(default="", compare=False)
+
+
+_SHAPE = TypeAdapter(Claim)
 
 
 class IgnoredConditionsError(PermanentError):
@@ -113,21 +120,21 @@ class Claims:
     def find(self, key: str) -> Claim | None:
         """Return the claim on an archived object as it stands, None where there is none."""
         found = self._store.get_json(self._key_of(key))
-        return _read(found) if found else None
+        return self._read(key, found) if found else None
 
     def take(self, key: str) -> Claim | None:
         """Claim an archived object; None where it is done with, or in the hands of a sweep that lives."""
         mine = self._new(key)
         if self._single_host:
             found = self._store.get_json(self._key_of(key))
-            before = _read(found) if found else None
+            before = self._read(key, found) if found else None
             return None if before and before.state is State.DONE else self._write(_successor(mine, before))
         if etag := self._store.create_json(self._key_of(key), _document(mine)):
             return replace(mine, etag=etag)
         found = self._store.get_json(self._key_of(key))
         if found is None:
             return None  # just deleted: the next sweep sees it anew
-        before = _read(found)
+        before = self._read(key, found)
         if before.state is State.DONE or (before.state is not State.FAILED and _is_alive(before, found)):
             return None
         try:
@@ -163,6 +170,10 @@ class Claims:
 
     def _new(self, key: str) -> Claim:
         return Claim(key, secrets.token_hex(16), self._host, _now(), self._lease_s)
+
+    def _read(self, key: str, found: Document) -> Claim:
+        claim = shaped(_SHAPE, found.value, self._store.name_of(self._key_of(key)))
+        return replace(claim, etag=found.etag)
 
     def _write(self, claim: Claim) -> Claim:
         document = _document(claim)
@@ -203,11 +214,6 @@ def _is_alive(claim: Claim, found: Document) -> bool:
 
 def _document(claim: Claim) -> dict[str, Any]:
     return {name: value for name, value in asdict(claim).items() if name != "etag"}
-
-
-def _read(found: Document) -> Claim:
-    known = {name: found.value[name] for name in Claim.__dataclass_fields__ if name in found.value}
-    return Claim(**(known | {"state": State(known["state"]), "etag": found.etag}))
 
 
 def _joined(before: list[str], now: list[str]) -> list[str]:

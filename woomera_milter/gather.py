@@ -42,7 +42,7 @@ class Gatherer:
                 try:
                     if found is not None:
                         _add(statistics, listed, found, now)
-                except (KeyError, TypeError, ValueError, AttributeError):
+                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
                     statistics.unreadable.add(listed.key)
 
     def _wanted(self, statistics: Statistics, now: datetime) -> Iterator[Listed]:

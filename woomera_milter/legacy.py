@@ -93,9 +93,10 @@ class ProcessedMail:
 
 
 def _entry(claim: Claim) -> dict[str, Any]:
-    sent_at = datetime.fromisoformat(claim.done_at)
-    mail = {"from": claim.mail["from"], "to": claim.accepted, "subject": claim.mail["subject"]}
-    return {"date": claim.mail["date"], "emailSent": f"{sent_at:%d-%m-%Y}", "email": [mail]}
+    sent_at = datetime.fromisoformat(claim.done_at or claim.claimed_at)
+    told = {"from": "", "subject": "", "date": ""} | claim.mail
+    mail = {"from": told["from"], "to": claim.accepted, "subject": told["subject"]}
+    return {"date": told["date"], "emailSent": f"{sent_at:%d-%m-%Y}", "email": [mail]}
 
 
 def statistics_mail(admin: str, result: SweepResult, processed_count: int, now: datetime) -> bytes:

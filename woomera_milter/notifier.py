@@ -20,6 +20,7 @@ from woomera_milter.facts import facts_of
 from woomera_milter.mailer import Delivery, Mailer, UnsentError
 from woomera_milter.notice import Composer, Links
 from woomera_milter.offload import Offload, Offloaded, Origin
+from woomera_milter.shape import moment
 from woomera_milter.spool import Deadline, Envelope
 from woomera_milter.store import Listed, Store
 
@@ -213,7 +214,7 @@ def _envelope(record: Record | None, copy: Archived) -> Envelope:
 def _received_at(listed: Listed, record: Record | None) -> datetime:
     """Return the time in the message's key, which has to be the same each time it is tried."""
     try:
-        return datetime.fromisoformat(record.archived_at).astimezone(UTC) if record else listed.modified_at
+        return moment(record.archived_at).astimezone(UTC) if record else listed.modified_at
     except ValueError:
         return listed.modified_at
 

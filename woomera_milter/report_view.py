@@ -151,7 +151,7 @@ def _ending(usage: Usage, period: Period) -> str:
 
 def _told(message: StoredMessage, say_when: SayWhen) -> str:
     subject, sender = line_for_people(message.subject), line_for_people(message.sender)
-    received = say_when(datetime.fromisoformat(message.received_at))
+    received = say_when(message.received_at)
     return f"{subject or '(no subject)'}\nfrom {sender or 'nobody'}, {received}\n{message.id}"
 
 

@@ -31,7 +31,7 @@ def record(folder: Path, name: str, size_bytes: int, day: date) -> None:
 def by_day(folder: Path) -> dict[date, Amount]:
     """Return what was moved on each day that is not forgotten yet. Raise OSError."""
     days = {date.fromisoformat(path.name.removeprefix(_PREFIX)): path for path in folder.glob(f"{_PREFIX}*")}
-    return {day: _sum(path.read_text(encoding="utf-8")) for day, path in sorted(days.items())}
+    return {day: _sum(path.read_text("utf-8", "replace")) for day, path in sorted(days.items())}
 
 
 def forget_before(folder: Path, day: date) -> None:

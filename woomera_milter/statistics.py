@@ -13,12 +13,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from woomera_milter.counters import Amount, Tally
 from woomera_milter.period import Period, last_days
+from woomera_milter.shape import moment
 
 Example = TypeVar("Example")
 
 CHART_DAYS = 14
 _LARGEST = 10
 _EXAMPLES = 5
+_LONGEST_EVERY = timedelta(days=366)
 _ROUNDING = timedelta(hours=1)
 """Of a link's life: it is signed a little before its sidecar is written, and the store may have been slow."""
 
@@ -35,7 +37,7 @@ class StoredMessage(NamedTuple):
     """A message as the list of the largest shows it."""
 
     size_bytes: int
-    received_at: str
+    received_at: datetime
     id: str
     sender: str
     subject: str
@@ -178,8 +180,11 @@ class Statistics:
             self._add_milter(document, day, host)
 
     def _add_milter(self, document: Mapping[str, Any], day: date, host: str) -> None:
-        tally, seen_at = Tally.of(document), datetime.fromisoformat(document["written_at"])
+        tally, seen_at = Tally.of(document), moment(document["written_at"])
         every, stopped = timedelta(seconds=document["every_s"]), bool(document["stopped"])
+        if every > _LONGEST_EVERY:
+            raise ValueError("no milter writes snapshots so seldom")
+        failures = [(it.reason, FailedAt(moment(it.at), host, it.queue_id)) for it in tally.recent_failures]
         # Of the day after, too: a host whose last snapshot of the period was lost is not silent for that.
         if self.period.previous.first <= day <= self.period.until:
             known = self.hosts.setdefault(host, Host())
@@ -193,9 +198,9 @@ class Statistics:
         if day in self.period:
             self.totals.tally.merge(tally)
             self.hosts[host].tally.merge(tally)
-            for failure in tally.recent_failures:
-                seen = self.failures.setdefault(failure.reason, [])
-                seen.append(FailedAt(datetime.fromisoformat(failure.at), host, failure.queue_id))
+            for reason, failure in failures:
+                seen = self.failures.setdefault(reason, [])
+                seen.append(failure)
                 seen.sort(reverse=True)
                 del seen[_EXAMPLES:]
 
@@ -204,8 +209,8 @@ class Statistics:
         backlog = Backlog(
             int(document["backlog"]["count"]),
             int(document["backlog"]["bytes"]),
-            datetime.fromisoformat(oldest_at) if oldest_at else None,
-            datetime.fromisoformat(document["written_at"]),
+            moment(oldest_at) if oldest_at else None,
+            moment(document["written_at"]),
         )
         if self.period.previous.first <= day <= self.period.until:
             known = self.hosts.setdefault(host, Host())
@@ -220,15 +225,15 @@ class Statistics:
     def add_sidecar(self, document: Mapping[str, Any], written_at: datetime, sender: str) -> None:
         """Take the sidecar of a message received in the period; `sender` is its author's address."""
         message_id, size_bytes = str(document["id"]), int(document["size_bytes"])
+        ends_at = moment(document["links_expire_at"])
         message = StoredMessage(
-            size_bytes, str(document["received_at"]), message_id, sender, str(document["subject"])
+            size_bytes, moment(document["received_at"]), message_id, sender, str(document["subject"])
         )
         if len(self._largest) < _LARGEST:
             heappush(self._largest, message)
         else:
             heappushpop(self._largest, message)
         self.senders[sender] += 1
-        ends_at = datetime.fromisoformat(document["links_expire_at"])
         if ends_at < written_at + self._links_expire - _ROUNDING:
             self.short_links.add(ShortLink(message_id, ends_at))
 
@@ -236,13 +241,13 @@ class Statistics:
         """Take a sweep's claim on an archived object; `age` and `written_at` are of its last change."""
         key, state = str(document["key"]), str(document["state"])
         if state == "done":
-            done_at = datetime.fromisoformat(document["done_at"])
+            done_at = moment(document["done_at"])
             if (day := done_at.date()) in self.days:
                 self.days[day].swept += 1
             self.totals.notified += self.period.covers(done_at)
             self.before.notified += self.period.previous.covers(done_at)
         elif state == "failed":
-            first_at = datetime.fromisoformat(document["first_failed_at"])
+            first_at = moment(document["first_failed_at"])
             if self.period.covers(written_at) or self.period.covers(first_at):
                 self.totals.untold += 1
                 self.untold.add(Untold(key, str(document["reason"])))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woomera_milter import aws, config
+from woomera_milter import aws, config, shape
 from woomera_milter.errors import PermanentError, WoomeraError
 from woomera_milter.s3_errors import CREDENTIAL_ERRORS, code_of, explained
 from woomera_milter.served import attachment_disposition, harmless_type
@@ -258,11 +258,7 @@ class Store:
             if code_of(error) in _MISSING:
                 return None
             raise explained(error, attempted) from error
-        try:
-            value = json.loads(octets) if octets.strip() else None
-        except ValueError as error:
-            remedy = "see who wrote it, and mend or delete it"
-            raise PermanentError(f"{attempted}: it is not JSON", remedy=remedy, reason="damaged") from error
+        value = json_of(octets, attempted)
         now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
         return Document(value, answer["ETag"], now - answer["LastModified"])
 
@@ -368,6 +364,15 @@ class Store:
 
 def _url(bucket: str, key: str) -> str:
     return _ATTACHMENT_NAME.sub(r"\1...", f"s3://{bucket}/{key}")
+
+
+def json_of(octets: bytes, attempted: str) -> Any:
+    """Return what a document says, None where it is empty; raise PermanentError where it is not JSON."""
+    try:
+        return shape.parsed(octets)
+    except ValueError as error:
+        remedy = "see who wrote it, and mend or delete it"
+        raise PermanentError(f"{attempted}: it is not JSON", remedy=remedy, reason="damaged") from error
 
 
 def connect(storage: config.Storage, max_connections: int) -> "S3Client":

@@ -4,15 +4,36 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter
 
 from woomera_milter.errors import PermanentError
 from woomera_milter.parallel import in_parallel
+from woomera_milter.shape import Moment, shaped
 from woomera_milter.store import Store, is_sidecar_key
 
 _SIDECAR = "envelope.json"
 _AT_ONCE = 8
 _DATE_DEPTH = 3  # messages/YYYY/MM/DD/
+
+
+class _Shape(BaseModel, strict=True):
+    """What is relied on of a sidecar; it stays as it is."""
+
+    id: str
+    queue_id: str
+    received_at: Moment
+    envelope_sender: str
+    recipients: list[str]
+    header_from: str
+    subject: str
+    size_bytes: int
+    notice_headers: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+    resent: list[Any]
+
+
+_SHAPE = TypeAdapter(_Shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +111,7 @@ def _days(store: Store) -> Iterator[str]:
 
 def _read(store: Store, key: str) -> Sidecar | None:
     found = store.get_json(key)
-    return Sidecar(key.removesuffix(_SIDECAR), found.value, found.etag) if found else None
+    if found is None:
+        return None
+    shaped(_SHAPE, found.value, store.name_of(key))
+    return Sidecar(key.removesuffix(_SIDECAR), found.value, found.etag)

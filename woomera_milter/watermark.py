@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from pydantic import BaseModel, TypeAdapter
+
+from woomera_milter.shape import Moment, moment, shaped
 from woomera_milter.spool import Deadline
 from woomera_milter.store import Store
 
@@ -56,14 +59,25 @@ class Watermark:
         return Window((self.recent_until - _LATE).date(), self.recent_until - _CLOCKS_AND_UPLOADS)
 
 
+class _Shape(BaseModel):
+    prefix: str
+    recent_until: Moment
+    all_until: Moment
+    retry: bool
+
+
+_SHAPE = TypeAdapter(_Shape)
+
+
 def load(store: Store, prefix: str) -> Watermark | None:
     """Return how far sweeps of `prefix` have come, None where there was none."""
     found = store.get_json(_KEY)
-    if found is None or found.value["prefix"] != prefix:
+    if found is None:
         return None
-    value = found.value
-    recent_until, all_until = (datetime.fromisoformat(value[name]) for name in ("recent_until", "all_until"))
-    return Watermark(prefix, recent_until, all_until, value["retry"])
+    known = shaped(_SHAPE, found.value, store.name_of(_KEY))
+    if known.prefix != prefix:
+        return None
+    return Watermark(prefix, moment(known.recent_until), moment(known.all_until), known.retry)
 
 
 def advanced(

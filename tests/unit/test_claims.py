@@ -137,6 +137,13 @@ def test_a_single_host_takes_over_whatever_is_not_done(store: MemoryStore) -> No
     assert alone.take(KEY) is None
 
 
+@pytest.mark.parametrize("octets", [b"null", b"{}", b'{"state": ["done"]}'])
+def test_a_damaged_claim_is_named(store: MemoryStore, octets: bytes) -> None:
+    store.put_octets(claim_key(KEY), octets)
+    with pytest.raises(PermanentError, match=f"{claim_key(KEY)}: .* is not what it should be"):
+        claims(store).take(KEY)
+
+
 def test_of_sixteen_claimants_at_once_one_wins_on_a_real_server(ministack: Ministack, tmp_path: Path) -> None:
     store = real_store(ministack, tmp_path)
     for round_number in range(10):

@@ -33,6 +33,9 @@ def test_half_a_line_that_a_power_cut_left_is_passed_over(tmp_path: Path) -> Non
     with (tmp_path / ".shipped-2026-11-23").open("a", encoding="utf-8") as lines:
         lines.write("b")
     assert shipped.by_day(tmp_path) == {MONDAY: Amount(1, 5)}
+    with (tmp_path / ".shipped-2026-11-23").open("ab") as lines:
+        lines.write(b"\xff\0\n")
+    assert shipped.by_day(tmp_path) == {MONDAY: Amount(1, 5)}
 
 
 def test_days_that_are_told_are_forgotten_and_today_is_not(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The report calls attention to what somebody has to act upon, and to nothing else."""
 
+import json
 from datetime import date, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from tests.unit.report.documents import (
     TODAY,
     UNTIL,
     Bucket,
+    as_mail,
     claim,
     gathered,
     kinds,
@@ -132,10 +134,27 @@ def test_a_host_whose_last_snapshot_came_after_midnight_is_not_silent(bucket: Bu
     assert kinds(gathered(bucket)) == []
 
 
-@pytest.mark.parametrize("octets", [b"null", b"[]", b'{"day": "x", "host": 1}', b'{"source": "milter"}'])
+@pytest.mark.parametrize(
+    "octets",
+    [
+        *(b"null", b"[]", b'{"day": "x", "host": 1}', b'{"source": "milter"}'),
+        json.dumps(snapshot(every_s=1e308)).encode(),
+        json.dumps(snapshot(every_s=1e11)).encode(),
+        json.dumps(snapshot(written_at="2026-11-23T10:00:00")).encode(),
+        json.dumps(snapshot(passed={"count": 1e999, "bytes": 0})).encode(),
+    ],
+)
 def test_an_object_that_cannot_be_read_is_named_and_the_rest_is_told(octets: bytes, bucket: Bucket) -> None:
     bucket.put_snapshot(snapshot(counts=tally(intercepted=Amount(1, 1))))
     bucket.put_octets("stats/2026-11-23/stranger.json", octets)
     statistics = gathered(bucket)
     assert statistics.unreadable.shown == ["stats/2026-11-23/stranger.json"]
     assert statistics.totals.tally.intercepted.count == 1
+    assert as_mail(statistics)
+
+
+def test_a_message_whose_sidecar_tells_no_time_is_named_and_the_report_is_made(bucket: Bucket) -> None:
+    bucket.put("messages/2026/11/23/id/envelope.json", sidecar(received_at="yesterday"))
+    statistics = gathered(bucket)
+    assert statistics.unreadable.shown == ["messages/2026/11/23/id/envelope.json"]
+    assert as_mail(statistics)

@@ -189,6 +189,35 @@ def test_a_forged_envelope_fails_alone_and_reaches_nobody(
     assert transport.recipients == ["recipient@example.org"]
 
 
+@pytest.mark.parametrize(
+    ("key", "octets"),
+    [
+        pytest.param(claim_key(KEY), b'{"state": "claimed"}', id="a damaged claim"),
+        pytest.param(KEY.replace(".eml", ".json"), b'{"recipients": 1}', id="a damaged envelope"),
+    ],
+)
+def test_a_damaged_document_is_named_and_does_not_end_the_sweep(
+    key: str, octets: bytes, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, OVER)
+    store.put_octets(KEY.replace("a.eml", "b.eml"), OVER)
+    store.put_octets(key, octets)
+    result = run(store, outbox, tmp_path)
+    assert result.notified == 1
+    [failure] = result.failed
+    assert failure.key == KEY
+    assert f"{key}: " in failure.reason
+
+
+def test_an_envelope_with_an_impossible_date_is_no_obstacle(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, OVER)
+    envelope = record("a@example.org").replace(b"2026-11-24T09:00:00Z", b"9999-12-31T23:59:59-23:59")
+    store.put_octets(KEY.replace(".eml", ".json"), envelope)
+    assert run(store, outbox, tmp_path).notified == 1
+
+
 def test_what_is_our_own_is_never_swept(store: MemoryStore, outbox: Outbox, tmp_path: Path) -> None:
     for folder in ("messages", "processed", "stats", "reports", "sweep"):
         store.put_octets(f"{folder}/2026/11/24/x/message.eml", OVER)

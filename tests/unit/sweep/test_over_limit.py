@@ -55,6 +55,14 @@ def test_the_limit_is_exact_to_the_byte(
     assert run(store, outbox, tmp_path).over_limit == is_over
 
 
+def test_copy_of_line_feeds_without_a_blank_line_is_not_taken_for_small(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    octets = b"x" + b"\n" * 1000  # the blank line that it gets is what no size tells
+    limit_bytes = measured(store, octets, tmp_path) - 1
+    assert not archived.is_surely_small(len(octets), limit_bytes, 0)
+
+
 def test_long_lines_count_for_what_breaking_them_adds(
     store: MemoryStore, outbox: Outbox, tmp_path: Path
 ) -> None:

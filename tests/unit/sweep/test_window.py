@@ -4,10 +4,13 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from rig.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, OVER, Outbox, run
 from woomera_milter import watermark
 from woomera_milter.claims import claim_key
+from woomera_milter.errors import PermanentError
 from woomera_milter.watermark import EVERYTHING, Window
 
 
@@ -77,6 +80,13 @@ def test_failures_hold_the_watermark_back(store: MemoryStore) -> None:
     assert window.since is None
     assert window.new_since
     assert window.new_since < came
+
+
+@pytest.mark.parametrize("octets", [b"1", b"{}", b'{"prefix": "archive/", "recent_until": "2026-11-24"}'])
+def test_a_damaged_watermark_is_named(store: MemoryStore, octets: bytes) -> None:
+    store.put_octets("sweep/watermark.json", octets)
+    with pytest.raises(PermanentError, match=r"sweep/watermark\.json: .* is not what it should be"):
+        watermark.load(store, "archive/")
 
 
 def test_another_prefix_has_no_watermark(store: MemoryStore) -> None:
