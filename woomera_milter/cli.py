@@ -103,7 +103,8 @@ def _interceptor(configuration: config.Config) -> Interceptor:
     now = datetime.now(UTC)
     signer.ends_at(now, now + configuration.storage.retention)
     SpooledMessage(settings.spool).close()
-    store = Store(configuration.storage, max_connections=settings.max_concurrent + extras.AT_ONCE)
+    connections = settings.max_concurrent + extras.AT_ONCE
+    store = Store(configuration.storage, connections, signer.forget_credentials)
     return Interceptor(
         configuration,
         Destinations(settings.mailers, settings.sendmail),

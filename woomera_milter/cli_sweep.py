@@ -122,9 +122,9 @@ def _sweep(
         problem = f"sweep.prefix: {prefix} is a folder of our own, where no sweep may look"
         raise ConfigError([f"{problem}; write the archive's prefix"])
     now = datetime.now(UTC)
-    store = Store(storage, max_connections=2 * AT_ONCE + extras.AT_ONCE)
-    bucket = Store(storage.model_copy(update={"prefix": ""}), max_connections=2 * AT_ONCE)
     signer = Signer(configuration.links, storage)
+    store = Store(storage, 2 * AT_ONCE + extras.AT_ONCE, signer.forget_credentials)
+    bucket = Store(storage.model_copy(update={"prefix": ""}), max_connections=2 * AT_ONCE)
     if not options.dry_run:
         signer.ends_at(now, now + storage.retention)
         SpooledMessage(spool).close()

@@ -52,8 +52,7 @@ class Signer:
         ends_at = self._end(now, object_ends_at)
         least = (now + self._links.minimum).replace(microsecond=0)
         if ends_at < least:
-            with self._lock:
-                self._connection = None
+            self.forget_credentials()
             ends_at = self._end(now, object_ends_at)
         if ends_at < least:
             raise _error(
@@ -61,6 +60,11 @@ class Signer:
                 _KEEP_LONGER if object_ends_at <= ends_at + timedelta(seconds=1) else _REMEDY,
             )
         return ends_at
+
+    def forget_credentials(self) -> None:
+        """Read them anew for the next link."""
+        with self._lock:
+            self._connection = None
 
     def sign(self, key: str, ends_at: datetime) -> str:
         """Return a link to `key` (below storage.prefix) that works until `ends_at`."""

@@ -121,9 +121,16 @@ class Store:
     keys, missing rights) or DeadlineError, each with the remedy.
     """
 
-    def __init__(self, storage: config.Storage, max_connections: int) -> None:
+    def __init__(
+        self,
+        storage: config.Storage,
+        max_connections: int,
+        on_new_credentials: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`on_new_credentials` is called whenever they were read: at first, and where the old ones were refused."""
         self._storage = storage
         self._max_connections = max_connections
+        self._on_new_credentials = on_new_credentials
         self._lock = threading.Lock()
         self._client: S3Client | None = None
 
@@ -352,6 +359,7 @@ class Store:
         with self._lock:
             if self._client is None or self._client is instead_of:
                 self._client = connect(self._storage, self._max_connections)
+                self._on_new_credentials()
             return self._client
 
     def _ends_at(self, expiration: str, ends_at: datetime) -> datetime:

@@ -16,6 +16,10 @@ NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
 def store_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> Store:
+    return Store(storage_at(endpoint_url, keys, **storage), max_connections=4)
+
+
+def storage_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> config.Storage:
     section = {
         "bucket": BUCKET,
         "region": "us-east-1",
@@ -23,8 +27,7 @@ def store_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> Store:
         "addressing": "path",
         "encryption": "none",
     }
-    configuration = config.validate({"storage": section | keys | storage}, "config.yaml")
-    return Store(configuration.storage, max_connections=4)
+    return config.validate({"storage": section | keys | storage}, "config.yaml").storage
 
 
 def keys_of(server: S3Server) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Credentials that change under a running milter are had anew, and the whole message is sent again."""
 
+import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,21 @@ import pytest
 from rig.faults import FaultProxy
 from rig.s3 import Juicefs, S3Server
 from tests.unit.store.script import SCRIPT_KEYS, Script, refusal
-from tests.unit.store.stores import BUCKET, WIRE, assert_safe_to_log, put, store_at, stored
+from tests.unit.store.stores import (
+    BUCKET,
+    KEY,
+    WIRE,
+    assert_safe_to_log,
+    put,
+    storage_at,
+    store_at,
+    stored,
+)
+from woomera_milter import config
 from woomera_milter.errors import PermanentError
+from woomera_milter.links import Signer
 from woomera_milter.spool import SpooledMessage
+from woomera_milter.store import Store
 
 
 def write_credentials(folder: Path, server: S3Server) -> None:
@@ -35,6 +49,26 @@ def test_keys_that_rotated_in_the_profile_are_read_anew(tmp_path: Path, spooled:
 
         assert stored(server)["Body"] == WIRE
     assert len(proxy.requests) == 3  # the second was refused for its keys, the third had the new ones
+
+
+def test_keys_that_the_store_read_anew_sign_the_next_link(tmp_path: Path, spooled: SpooledMessage) -> None:
+    server = Juicefs(tmp_path)
+    with server:
+        server.make_bucket(BUCKET)
+        write_credentials(tmp_path, server)
+        storage = storage_at(server.endpoint_url, {"profile": "mail"})
+        signer = Signer(config.Links(endpoint_url=server.endpoint_url), storage)
+        store = Store(storage, 4, signer.forget_credentials)
+        signer.sign(KEY, datetime.now(UTC) + timedelta(days=1))
+
+        server.stop()
+        server.access_key, server.secret_key = "rotated-access-key", "rotated-secret-key"
+        server.start()
+        write_credentials(tmp_path, server)
+        put(store, spooled)
+
+        with urllib.request.urlopen(signer.sign(KEY, datetime.now(UTC) + timedelta(days=1))) as reply:
+            assert reply.read() == WIRE
 
 
 @pytest.mark.parametrize(
