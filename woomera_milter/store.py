@@ -127,7 +127,7 @@ class Store:
         max_connections: int,
         on_new_credentials: Callable[[], object] = lambda: None,
     ) -> None:
-        """`on_new_credentials` is called whenever they were read: at first, and where the old ones were refused."""
+        """`on_new_credentials`: called when they were read, at first and where the old ones were refused."""
         self._storage = storage
         self._max_connections = max_connections
         self._on_new_credentials = on_new_credentials
