@@ -5,6 +5,7 @@
 #   make check         linters, types, the import rules
 #   make bench         the benchmarks
 #   make chaos         mail while everything dies and fails; ARGS="--seed 7 --messages 1000" goes to rig.chaos
+#   make fuzz          hostile input for everything that reads mail; ARGS="--minutes 60 --only page" goes to rig.fuzz
 #   make soak          200,000 messages through one milter: memory, descriptors, threads
 #   make lock          new lock files, with the newest versions that pyproject.toml allows
 #   make clean         remove all that these targets made
@@ -13,7 +14,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate
 
-.PHONY: demo test check bench chaos soak lock clean
+.PHONY: demo test check bench chaos fuzz soak lock clean
 
 demo:
 	@rig/setup.sh demo
@@ -40,6 +41,10 @@ bench:
 chaos:
 	@rig/setup.sh demo
 	@$(PYTHON) -m rig.chaos $(ARGS)
+
+fuzz:
+	@rig/setup.sh demo
+	@$(PYTHON) -m rig.fuzz $(ARGS)
 
 soak:
 	@rig/setup.sh demo

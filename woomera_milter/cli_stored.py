@@ -37,7 +37,7 @@ def list_command(
         click.echo(json.dumps([it.value for it in found], indent=1, ensure_ascii=False))
         return
     for sidecar in found:
-        click.echo(_line(sidecar))
+        click.echo(sidecar_line(sidecar))
 
 
 @click.command("resend")
@@ -63,7 +63,8 @@ def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bo
         sys.exit(EX_PARTLY)
 
 
-def _line(sidecar: Sidecar) -> str:
+def sidecar_line(sidecar: Sidecar) -> str:
+    """Return a message as the list shows it."""
     value = sidecar.value
     return (
         f"{value['received_at']}  {value['id']}  {value['size_bytes']:>11,} bytes  "

@@ -4,18 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from rig.fuzz.headers import ID, NOTICE, OURS, applied
 from woomera_milter.headers import HeaderField
-from woomera_milter.notice import Notice
-from woomera_milter.ses_headers import HeaderChange, header_changes
+from woomera_milter.ses_headers import header_changes
 
-ID = "4AO5OuKt012345-Zk3v9qXw"
-NOTICE = Notice(content_type='multipart/alternative; boundary="=_woomera_0123456789abcdef"', body=b"")
-OURS = {
-    "mime-version": b" 1.0",
-    "content-type": b" " + NOTICE.content_type.encode(),
-    "content-transfer-encoding": b" 7bit",
-    "x-woomera-id": b" " + ID.encode(),
-}
 # docs.aws.amazon.com/ses/latest/dg/header-fields.html
 ONCE_IN_SES = re.findall(
     r"\S+",
@@ -36,25 +28,6 @@ ONCE_IN_SES = re.findall(
 def fields(*lines: str | bytes) -> list[HeaderField]:
     octets = [line.encode() if isinstance(line, str) else line for line in lines]
     return [HeaderField(name.decode(), value) for name, _, value in (line.partition(b":") for line in octets)]
-
-
-def applied(
-    headers: Sequence[HeaderField], changes: Sequence[HeaderChange], *, deleted_count: bool = True
-) -> list[HeaderField]:
-    """What an MTA makes of the changes: sendmail still counts fields that were deleted, Postfix does not."""
-    section: list[tuple[str, bytes | None]] = [(field.name, field.value) for field in headers]
-    for change in changes:
-        value = None if change.value is None else change.value.encode("ascii").replace(b"\n", b"\r\n")
-        matches = [
-            position
-            for position, (name, current) in enumerate(section)
-            if name.lower() == change.name.lower() and (deleted_count or current is not None)
-        ]
-        if change.index <= len(matches):
-            section[matches[change.index - 1]] = (section[matches[change.index - 1]][0], value)
-        elif value is not None:
-            section.append((change.name, value))
-    return [HeaderField(name, value) for name, value in section if value is not None]
 
 
 def settled(headers: Sequence[HeaderField], subject_prefix: str = "") -> list[HeaderField]:

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from rig.fuzz.fragments import ADDRESS_PIECES
+from rig.fuzz.headers import check_addresses
 from woomera_milter.addresses import MAX_ADDRESS_LENGTH, address_of, recipients_of
 from woomera_milter.headers import HeaderField, parse_header_block
 
@@ -175,20 +177,10 @@ def test_what_the_standard_library_writes_is_read_as_it_was_meant(mailboxes: lis
 @given(st.binary(max_size=200) | st.text('a@.,;:<>()[]"\\ \r\n\t\0\u00fc', max_size=60).map(str.encode))
 @example(b"<@a:" * 20)
 def test_no_octets_raise_and_no_address_could_break_out_of_its_command(value: bytes) -> None:
-    for address in recipients_of(to(value)).addresses:
-        local_part, _, domain = address.rpartition("@")
-        assert local_part
-        assert domain
-        assert address.isprintable()
-        assert local_part.startswith('"') or not set(local_part) & set(" <>(),;:\r\n") or '"' in local_part
-        assert not set(domain) & set(' <>(),;"\r\n')
+    check_addresses(to(value))
 
 
-HOSTILE = ["(", '"', "<", "[", "\\", ",", ":", '<"', '"<', r'"\"', r'"\",', "<a", "[a", "(<", "<@,", "a."]
-HOSTILE += ["a@", "a@b.c,", '"a" ', "()", "=?a?q?", r'<"a\"', ". ", " ", "\r\n ", "\xff"]
-
-
-@pytest.mark.parametrize("unit", HOSTILE, ids=ascii)
+@pytest.mark.parametrize("unit", ADDRESS_PIECES, ids=ascii)
 def test_hostile_values_take_linear_time(unit: str) -> None:
     value = unit.encode("latin-1") * (100_000 // len(unit))
     started_s = time.process_time()

@@ -4,13 +4,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from rig.fuzz.fragments import FIELD_BREAKS, FIELD_ODDITIES, FIELD_SYNTAX
+from rig.fuzz.headers import ID, NOTICE, OURS, applied
 from tests.unit.header_change_cases import (
-    ID,
     NEEDED,
-    NOTICE,
     ONCE_IN_SES,
-    OURS,
-    applied,
     assert_safe_for_ses,
     fields,
     settled,
@@ -141,21 +139,10 @@ NAMES = st.one_of(
         st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":"), min_size=1, max_size=30
     ),
 )
-SYNTAX = rb"""< > ( ) [ ] " \ , ; : @ =?utf-8?q?=C3?= =?utf-8?b?w7w?= <a@example.com>""".split()
-ODDITIES = [
-    b" ",
-    b"\x00",
-    b"\xff",
-    b"\xc3\xbc",
-    b"<\xc3\xbc@example.com>",
-    b"a@b\xc3\xbccher.example",
-    b"\xef\xbc\x9e",
-]
-BREAKS = [b"\r\n ", b"\r\n", b"\n\t", b"\r", b"\r\nX-Injected: 1"]
 PIECES = st.one_of(
     st.binary(max_size=60),
     st.text(max_size=30).map(str.encode),
-    st.sampled_from([*SYNTAX, *ODDITIES, *BREAKS]),
+    st.sampled_from([*FIELD_SYNTAX, *FIELD_ODDITIES, *FIELD_BREAKS]),
 )
 REPEATED = st.builds(lambda piece, count: piece * count, PIECES, st.sampled_from([1, 1, 1, 1, 1, 1, 5, 700]))
 VALUES = st.lists(REPEATED, max_size=8).map(b"".join)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.fuzz.fragments import TAGS, XSS
 from woomera_milter.html_body import Picture, SafeHtml, safe_html
 
 LOGO = Picture("https://bucket.example.com/1/logo.png?a=1&b=2", "logo.png")
@@ -121,74 +122,12 @@ def test_web_and_mail_addresses_can_be_followed_and_learn_nothing_of_the_page() 
     assert html == '<a href="https://example.com/?a=1&amp;b=2" rel="noopener noreferrer nofollow">click</a>'
 
 
-XSS = [
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "<svg onload=alert(1)><animate onbegin=alert(1)>",
-    "<svg><script href=data:,alert(1) />",
-    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
-    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
-    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
-    "<a href='javascript:alert(1)'>x</a>",
-    "<form action='https://evil.example'><input autofocus onfocus=alert(1)></form>",
-    "<body onload=alert(1)>",
-    "<details open ontoggle=alert(1)>",
-    "<style>@import 'https://evil.example/x.css';</style>",
-    "<link rel=stylesheet href=https://evil.example/x.css>",
-    "<meta http-equiv=refresh content='0;url=https://evil.example'>",
-    "<base href=https://evil.example/>",
-    "<img src='cid:logo@example.com\" onerror=\"alert(1)'>",
-    "<img src='cid:logo@example.com' alt='\" onerror=alert(1) x=\"'>",
-    "<p style='background:url(https://evil.example/)'>x",
-    "<table background='https://evil.example/x.png'><tr><td>x",
-    "<video poster=https://evil.example/ src=https://evil.example/></video>",
-    "<<script>alert(1)//<</script>",
-    "<scr<script>ipt>alert(1)</scr</script>ipt>",
-    "<!--[if gte IE 4]><script>alert(1)</script><![endif]-->",
-    "<xmp><img src=x onerror=alert(1)></xmp><plaintext><img src=x onerror=alert(1)>",
-    "<textarea><img src=x onerror=alert(1)></textarea><title><img src=x onerror=alert(1)></title>",
-    "\x00<scr\x00ipt>alert(1)</scr\x00ipt>",
-]
-
-
 @pytest.mark.parametrize("payload", XSS)
 def test_nothing_of_a_payload_can_act(payload: str) -> None:
     inspected(safe_html(payload, PICTURES))
 
 
-PIECES = st.sampled_from(
-    [
-        *XSS,
-        *(
-            "<b>",
-            "</b>",
-            "<p>",
-            "</p>",
-            "<table>",
-            "<tr>",
-            "<td>",
-            "</table>",
-            "<li>",
-            "<ul>",
-            "</ul>",
-            "<!--",
-        ),
-        *(
-            "<a href='https://e.example'>",
-            "</a>",
-            "-->",
-            '"',
-            "'",
-            ">",
-            "<",
-            "&",
-            "&lt;",
-            "&#60;",
-            "text",
-            "\u202e",
-        ),
-    ]
-)
+PIECES = st.sampled_from([*XSS, *TAGS])
 
 
 @settings(max_examples=300, deadline=None)

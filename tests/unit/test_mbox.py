@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.fuzz.fragments import FROM_LINE as FROM
+from rig.fuzz.fragments import MBOX_PIECES
 from woomera_milter import mbox
 
-FROM = b"From a@example.com Tue Nov 24 06:00:00 2026\n"
 HEADER = b"Subject: hello\n\n"
 
 HOSTILE = {
@@ -104,22 +105,7 @@ def test_hostile_mbox_is_split_as_python_splits_it(tmp_path: Path, name: str, wi
     assert split(tmp_path / "a", content, window_bytes) == split_by_python(tmp_path / "b", content)
 
 
-PIECES = [
-    FROM,
-    b"\n",
-    b"\n\n",
-    b"text\n",
-    b"From",
-    b" ",
-    b">From x\n",
-    b"Subject: x\n",
-    b"x" * 70,
-    b"\r.",
-    b"\0",
-]
-
-
-@given(st.lists(st.sampled_from(PIECES), max_size=30), st.integers(8, 200))
+@given(st.lists(st.sampled_from(MBOX_PIECES), max_size=30), st.integers(8, 200))
 def test_any_mbox_is_split_as_python_splits_it(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes], window_bytes: int
 ) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.fuzz.fragments import ACTING
 from tests.unit.notice_cases import (
     BOTH_LINKS,
     COMPOSER,
@@ -25,23 +26,7 @@ ANY_CHARACTER = st.characters(exclude_categories=["Cs"])  # decoded text holds n
 HOSTILE = st.lists(
     st.one_of(
         st.text(ANY_CHARACTER, max_size=40),
-        st.sampled_from(
-            [
-                "https://evil.example/",
-                "\nhttps://evil.example/\n",
-                "\r\n.\r\nBcc: victim@example.com\r\n\r\n",
-                "\u2028https://evil.example",
-                "\x85www.evil.example",
-                "<script>alert(1)</script>",
-                '"><img src=x onerror=alert(1)>',
-                "javascript:alert(1)",
-                "</style></title></td><style>*{display:none}",
-                "{{ 7 * 7 }}{% raw %}",
-                "--=_woomera_",
-                "\u202egpj.exe",
-                "]]>&lt;b&gt;&#x3c;",
-            ]
-        ),
+        st.sampled_from(ACTING),
     ),
     max_size=6,
 ).map("".join)

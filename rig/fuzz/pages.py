@@ -1,0 +1,113 @@
+"""The page on which a message can be read: it shows, and does nothing else."""
+
+import re
+from collections.abc import Hashable, Iterator, Sequence
+from functools import cache
+from html import unescape
+
+from rig.fuzz.notices import EXPIRES_AT, FILE_LINK, MESSAGE_LINK, configuration
+from rig.notices import require
+from woomera_milter.headers import header_facts, parse_header_block
+from woomera_milter.html_body import Picture, SafeHtml, safe_html
+from woomera_milter.mime import BodyText
+from woomera_milter.page import Facts, PageAttachment, Pages
+from woomera_milter.text import decode
+
+# Whatever has the form of a tag in what browsers are given; attributes are in double quotes there.
+_TAG = re.compile(r'<(?P<end>/?)(?P<name>[a-z][a-z0-9]*)(?P<attributes>(?: [a-z-]+(?:="[^"]*")?)*)>')
+_ATTRIBUTE = re.compile(r' ([a-z-]+)(?:="([^"]*)")?')
+_VOID = frozenset({"br", "hr", "img", "wbr", "meta", "link"})
+_LETTER = re.findall(
+    r"\S+",
+    """
+    a address b blockquote br caption cite code dd del div dl dt em h3 hr i img ins kbd li mark ol p pre q s
+    samp small strong sub sup table tbody td tfoot th thead tr u ul wbr
+    """,
+)
+_LETTER_ATTRIBUTES = {
+    *((tag, "dir") for tag in _LETTER),
+    *(("a", "href"), ("a", "rel"), ("img", "src"), ("img", "alt")),
+    *((tag, span) for tag in ("td", "th") for span in ("colspan", "rowspan")),
+}
+_METAS = 7
+_PICTURE = Picture(FILE_LINK, 'logo".png')
+
+
+def _page(body: SafeHtml | BodyText, text: str, pictures: Sequence[Picture] = ()) -> str:
+    facts = header_facts(parse_header_block(f"Subject: {text}\nFrom: {text}\nTo: {text}\n".encode()))
+    attachment = PageAttachment(text, text, 1, FILE_LINK, is_shown=False)
+    shown = Facts(facts, 1, body, pictures, [attachment], MESSAGE_LINK)
+    return _pages().render(shown, EXPIRES_AT).decode()
+
+
+@cache
+def _pages() -> Pages:
+    return Pages(configuration().notice)
+
+
+@cache
+def _own_tags() -> frozenset[tuple[str, str]]:
+    """The tags and attributes of a page on which nobody wrote anything."""
+    letter = BodyText("text http://example.com/", truncated=True)
+    return frozenset(_tags_of(_page(letter, "x", [_PICTURE]), {FILE_LINK, MESSAGE_LINK}))
+
+
+def check_letter(data: bytes) -> set[Hashable]:
+    """Hold the page of a letter with this markup, and of one with this text, to showing it alone."""
+    markup = decode(data)
+    safe = safe_html(markup, {"logo@example.com": _PICTURE})
+    require(not safe.shown - {"logo@example.com"}, f"pictures are shown that are not there: {safe.shown}")
+    tags = set(_tags(safe.html, {FILE_LINK}))
+    surplus = tags - {(it, "") for it in _LETTER} - _LETTER_ATTRIBUTES
+    require(not surplus, f"the letter has {surplus}")
+    check_page(_page(safe, markup[:300], [_PICTURE]), {FILE_LINK, MESSAGE_LINK})
+    check_page(_page(BodyText(markup, truncated=False), markup[-300:]), {FILE_LINK, MESSAGE_LINK})
+    return {
+        *tags,
+        ("html", safe.remote_pictures, safe.truncated, bool(safe.shown), bool(safe.html)),
+        ("tags", safe.html.count("<").bit_length()),
+    }
+
+
+def check_page(page: str, own_links: set[str]) -> None:
+    """Hold a page to balanced tags that only show, and load nothing but `own_links`."""
+    surplus = set(_tags_of(page, own_links)) - _own_tags() - {(it, "") for it in _LETTER} - _LETTER_ATTRIBUTES
+    require(not surplus, f"the page has {surplus}")
+
+
+def _tags_of(page: str, own_links: set[str]) -> Iterator[tuple[str, str]]:
+    head, mark, body = page.partition("</head>\n<body>\n")
+    once = [head.count(it) for it in ("<style>", "</style>", "<title>", "Content-Security-Policy")]
+    require(once == [1, 1, 1, 1] and head.count("<meta ") == _METAS, f"the head of the page is {head!r}")
+    before, _, after = head.removeprefix("<!DOCTYPE html>\n").partition("<style>")
+    return _tags(before + after.partition("</style>")[2] + mark + body, own_links)
+
+
+def _tags(markup: str, own_links: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield each tag with "", and with each of its attributes."""
+    is_open: list[str] = []
+    at = 0
+    while (at := markup.find("<", at)) >= 0:
+        tag = _TAG.match(markup, at)
+        require(tag is not None, f"this has no form of a tag: {markup[at : at + 80]!r}")
+        assert tag is not None
+        at = tag.end()
+        if tag["end"]:
+            last = is_open.pop() if is_open else ""
+            require(last == tag["name"], f"<{last}> is ended by </{tag['name']}>")
+            continue
+        if tag["name"] not in _VOID:
+            is_open.append(tag["name"])
+        yield tag["name"], ""
+        for name, value in _ATTRIBUTE.findall(tag["attributes"]):
+            yield tag["name"], name
+            _check_target(tag["name"], name, unescape(value), own_links)
+    require(not is_open, f"these are never ended: {is_open}")
+
+
+def _check_target(tag: str, name: str, value: str, own_links: set[str]) -> None:
+    if name == "src":
+        require(value in own_links, f"<{tag}> loads {value!r}")
+    if name == "href" and (tag, value) not in (("link", "data:,"), ("a", "#files")):
+        is_address = re.match(r"(?:https?://|mailto:|tel:)[^\s]", value, re.IGNORECASE)
+        require(tag == "a" and is_address is not None, f"<{tag}> leads to {value!r}")
