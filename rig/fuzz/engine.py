@@ -27,8 +27,7 @@ _PLACE_FRAMES = 2
 # Four times the input takes about four times as long where time is linear, sixteen where it is quadratic.
 _GROWTH = 4
 _TOO_MUCH_GROWTH = 9
-_REPEATED_BYTES = 32 * 1024
-_UNSUSPICIOUS_S = 0.5
+_REPEATED_BYTES = 128 * 1024
 _REPEAT_ONE_IN = 50
 
 
@@ -69,7 +68,9 @@ class Account:
 class Fuzzer:
     """Tries one target."""
 
-    def __init__(self, target: Target, seed: int) -> None:
+    def __init__(self, target: Target, seed: int, *, suspicious_s: float = 0.3) -> None:
+        """`suspicious_s`: processor time for 128 KB that is reason to look whether it is linear."""
+        self._suspicious_s = suspicious_s
         self.account = Account(target.name)
         self._target = target
         self._chance = random.Random(f"{target.name} {seed}")
@@ -126,17 +127,15 @@ class Fuzzer:
         def repeated(size_bytes: int) -> bytes:
             return data[:start] + piece * (size_bytes // len(piece)) + data[end:]
 
-        long = repeated(_GROWTH * _REPEATED_BYTES)
+        long = repeated(_REPEATED_BYTES)
         try:
             long_s = _seconds(self._target, long)
-            if long_s > _UNSUSPICIOUS_S:
-                # Once more, since the first may have had to wait for memory.
-                long_s = min(long_s, _seconds(self._target, long))
-                short_s = _seconds(self._target, repeated(_REPEATED_BYTES))
+            if long_s > self._suspicious_s:
+                longer_s = _seconds(self._target, repeated(_GROWTH * _REPEATED_BYTES))
                 require(
-                    long_s < max(_UNSUSPICIOUS_S, _TOO_MUCH_GROWTH * short_s),
-                    f"{piece!r} repeated takes {short_s:.2f} s in {_REPEATED_BYTES} bytes, "
-                    f"and {long_s:.2f} s in {_GROWTH} times as many",
+                    longer_s < _TOO_MUCH_GROWTH * long_s,
+                    f"{piece!r} repeated takes {long_s:.2f} s in {_REPEATED_BYTES} bytes, "
+                    f"and {longer_s:.2f} s in {_GROWTH} times as many",
                 )
         except Exception as error:
             self._found(long, error)

@@ -14,6 +14,7 @@ from pathlib import Path
 from random import Random
 
 from rig.fuzz.fragments import FROM_LINE
+from rig.fuzz.headers import fields_of, in_wire_form, raw_fields, without_from_line
 from rig.fuzz.mail import chance_of, on_disk
 from rig.fuzz.notices import configuration
 from rig.memory_store import MemoryStore
@@ -35,7 +36,6 @@ from woomera_milter.wire import WINDOW_BYTES, Form, WireMessage
 
 _ALLOWANCE_BYTES = 2048
 _DEADLINE = Deadline(1e9)
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
 
 @cache
@@ -55,15 +55,11 @@ def _cut(data: bytes, chance: Random) -> Iterator[bytes]:
         at += size
 
 
-def _in_wire_form(data: bytes) -> bytes:
-    return re.sub(rb"\r?\n", CRLF, data)
-
-
 def check_measure(data: bytes) -> set[Hashable]:
     """Hold the measured size, and what proves a message small without it, to the contract's definition."""
     chance = chance_of(data)
     wire = b"".join(wire_form(_cut(data, chance)))
-    require(wire == _in_wire_form(data), "the wire form depends on where the octets are cut")
+    require(wire == in_wire_form(data), "the wire form depends on where the octets are cut")
     measure = Measure()
     with closing(SpooledMessage(Path(_folder().name))) as message:
         for piece in _cut(wire, chance):
@@ -132,24 +128,12 @@ class _CutStore(MemoryStore):
 
 
 def stored_form(data: bytes) -> tuple[Sequence[HeaderField], bytes]:
-    """Return the header fields of an archived copy, and what is stored of it: said anew, line by line."""
-    lines = re.findall(rb"[^\n]*\n|[^\n]+", _in_wire_form(data))
-    if lines and re.match(rb">?From ", lines[0]) and lines[0].endswith(b"\n"):
-        del lines[0]
-    end, is_hidden = 0, False
-    kept: list[bytes] = []
-    while end < len(lines) and lines[end].endswith(b"\n"):
-        field = _FIELD.match(lines[end])
-        if field:
-            is_hidden = field[1].decode().lower() in HIDDEN_HEADERS
-        elif not end or not lines[end].startswith((b" ", b"\t")):
-            break
-        if not is_hidden:
-            kept.append(lines[end])
-        end += 1
-    body = b"".join(lines[end:])
-    headers = parse_header_block(b"".join(lines[:end]))
-    return headers, b"".join(kept) + (body if body.startswith(CRLF) else CRLF + body)
+    """Return the header fields of an archived copy, and what is stored of it: said anew, and plainly."""
+    wire = without_from_line(in_wire_form(data))
+    raw = raw_fields(wire)
+    body = wire[sum(len(octets) for _, octets in raw) :]
+    shown = b"".join(octets for name, octets in raw if name.lower() not in HIDDEN_HEADERS)
+    return fields_of(raw), shown + (body if body.startswith(CRLF) else CRLF + body)
 
 
 def check_archived(data: bytes) -> set[Hashable]:
@@ -165,7 +149,7 @@ def check_archived(data: bytes) -> set[Hashable]:
     over_bytes = copy.measured_bytes + _ALLOWANCE_BYTES
     small = archived.is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
     require(not small, f"{len(data)} octets are surely small, and measured as {copy.measured_bytes}")
-    if data.startswith(b"".join(map(to_wire, headers)) + CRLF) and _in_wire_form(data) == data:
+    if data.startswith(b"".join(map(to_wire, headers)) + CRLF) and in_wire_form(data) == data:
         small = archived.is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
         require(not small, f"{len(data)} octets of ours are surely small: {copy.measured_bytes}")
     large = archived.is_surely_large(len(data), copy.measured_bytes) and data.find(b"\n") < 1024
@@ -236,7 +220,7 @@ def _converted(content: bytes, form: Form) -> bytes:
         return content
     if form is Form.MBOX:
         content = re.sub(rb"^>From ", b"From ", content, flags=re.MULTILINE)
-    return _in_wire_form(content) + CRLF * (bool(content) and not content.endswith(b"\n"))
+    return in_wire_form(content) + CRLF * (bool(content) and not content.endswith(b"\n"))
 
 
 def check_maildir(data: bytes) -> set[Hashable]:

@@ -142,6 +142,7 @@ MBOX_PIECES = [
 _MORE_FIELDS = [
     b"From: A <a@example.com>\r\n",
     b"To: b@example.org, C <c@example.org>\r\n",
+    b"To: a\xe2\x80\xaeb@example.org, c\x01d@example.org\r\n",
     b"Resent-To: d@example.org\r\n",
     b"Bcc: hidden@example.org\r\n",
     b"Subject: =?utf-8?q?=C3=BC?= =?utf-8?b?w7w=?=\r\n",
@@ -159,9 +160,21 @@ _MORE_FIELDS = [
     b"-----BEGIN PGP MESSAGE-----\r\n",
 ]
 
+FILE_NAMES = [
+    "con.txt",
+    "lpt1",
+    ".hidden",
+    "../../a/b.pdf",
+    "C:\\a.exe",
+    "a\u202egpj.exe",
+    "a. .",
+    "\u212b.pdf",
+    "x" * 250,
+]
+
 
 def of_mail() -> Sequence[bytes]:
     """Return all of them that may stand in a message."""
     octets = [*DELIMITERS, *MIME_FIELDS, *BODIES, *MARKUP, *FIELD_SYNTAX, *FIELD_ODDITIES, *FIELD_BREAKS]
-    texts = [*ADDRESS_PIECES, *ACTING, *XSS, *TAGS]
+    texts = [*ADDRESS_PIECES, *ACTING, *XSS, *TAGS, *FILE_NAMES]
     return [*octets, *(it.encode() for it in texts), *MBOX_PIECES, *_MORE_FIELDS]

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from unicodedata import category
 
 from rig.fuzz.mail import check_line
+from rig.messages import CRLF
 from rig.notices import require
 from rig.ses import SINGLE_FIELDS
 from woomera_milter import new_notice
-from woomera_milter.addresses import address_of, recipients_of
+from woomera_milter.addresses import Recipients, address_of, recipients_of
 from woomera_milter.errors import PermanentError
 from woomera_milter.header_value import ADDRESS_FIELDS, wire
 from woomera_milter.headers import HeaderField, header_facts, parameters, parse_header_block, text_of
@@ -18,6 +19,7 @@ from woomera_milter.notice import Notice
 from woomera_milter.ses_headers import MAX_SECTION_BYTES, HeaderChange, header_changes, remaining_bytes
 from woomera_milter.text import decode
 
+_NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 ID = "4AO5OuKt012345-Zk3v9qXw"
 NOTICE = Notice(content_type='multipart/alternative; boundary="=_woomera_0123456789abcdef"', body=b"")
 OURS = {
@@ -52,11 +54,41 @@ def applied(
     return [HeaderField(name, value) for name, value in section if value is not None]
 
 
+def raw_fields(octets: bytes) -> list[tuple[str, bytes]]:
+    """Return a header section's fields (wire form), each with all its octets: said anew, line by line."""
+    fields: list[tuple[str, bytes]] = []
+    for line in re.split(rb"(?<=\n)", octets):
+        if not line.endswith(b"\n"):
+            break
+        if found := _NAME.match(line):
+            fields.append((found[1].decode(), line))
+        elif fields and line.startswith((b" ", b"\t")):
+            fields[-1] = (fields[-1][0], fields[-1][1] + line)
+        else:
+            break
+    return fields
+
+
+def fields_of(raw: Sequence[tuple[str, bytes]]) -> list[HeaderField]:
+    """Return them as names and values."""
+    return [HeaderField(name, octets.partition(b":")[2].removesuffix(CRLF)) for name, octets in raw]
+
+
+def in_wire_form(octets: bytes) -> bytes:
+    """Return them with CRLF line ends."""
+    return re.sub(rb"\r?\n", CRLF, octets)
+
+
+def without_from_line(octets: bytes) -> bytes:
+    """Return a message without the From_ line of an mbox."""
+    return re.sub(rb"\A>?From [^\n]*\n", b"", octets)
+
+
 def check_headers(data: bytes) -> set[Hashable]:
     """Hold any header section to becoming one that SES takes, without a field that is nobody's."""
     headers = parse_header_block(data)
-    again = parse_header_block(b"".join(map(wire, headers)) + b"\r\n")
-    require(again == headers, "the fields, written again, are others")
+    expected = fields_of(raw_fields(without_from_line(in_wire_form(data + b"\n" * (data[-1:] != b"\n")))))
+    require(headers == expected, f"the fields are {headers}, not {expected}")
     for field in headers:
         check_line(text_of(field.value))
         parameters(field.value)
@@ -69,8 +101,12 @@ def check_headers(data: bytes) -> set[Hashable]:
     return {
         ("fields", len(headers).bit_length(), len(data).bit_length()),
         ("facts", bool(facts.subject), bool(facts.header_from), bool(facts.to), frozenset(changed)),
-        *(("field", field.name.lower(), _kind(field.value)) for field in headers if len(field.name) < 20),
+        *((_known(field.name), _kind(field.value)) for field in headers),
     }
+
+
+def _known(name: str) -> str:
+    return name.lower() if name.lower() in SINGLE_FIELDS | ADDRESS_FIELDS else ""
 
 
 def _kind(value: bytes) -> Hashable:
@@ -90,7 +126,7 @@ def _check_changes(headers: Sequence[HeaderField], prefix: str) -> None:
     if "subject" in names or not prefix:
         kept_bytes = sum(len(wire(field)) for field in kept)
         require(remaining_bytes(headers, prefix) == kept_bytes, f"{kept_bytes} octets of fields remain")
-    if remaining_bytes(section, "") <= MAX_SECTION_BYTES:  # else a Subject that was added may be one too many
+    if sum(len(wire(field)) for field in kept) <= MAX_SECTION_BYTES:  # else it was full before its Subject
         require(not header_changes(section, NOTICE, ID, ""), "the changes, applied, would be changed again")
     _check_same_addresses(headers, kept)
 
@@ -116,18 +152,21 @@ def check_section(section: Sequence[HeaderField]) -> None:
 
 
 def _check_same_addresses(headers: Sequence[HeaderField], kept: Sequence[HeaderField]) -> None:
-    """Hold the address fields of a notice to naming nobody whom the original's do not name."""
-    named = {address for field in headers for address in _addresses(field)}
+    """Hold the address fields of a notice to naming nobody whom the original's, if in order, do not name."""
+    before = [_read(field) for field in headers if field.name.lower() in ADDRESS_FIELDS]
+    if any(it.unreadable for it in before):
+        return
+    named = {_in_ascii(address) for it in before for address in it.addresses}
     for field in kept:
         if field.name.lower() in ADDRESS_FIELDS:
-            strange = set(_addresses(field)) - named
+            strange = set(map(_in_ascii, _read(field).addresses)) - named
             require(not strange, f"{field.name} of the notice names {strange}, and the original does not")
 
 
-def _addresses(field: HeaderField) -> list[str]:
-    """The addresses in it, control characters counting as spaces, which we make of them."""
+def _read(field: HeaderField) -> Recipients:
+    """Whom it names, control characters counting as spaces, which we make of them."""
     text = "".join(" " if category(it) in ("Cc", "Zl", "Zp") else it for it in decode(field.value))
-    return [_in_ascii(it) for it in recipients_of([HeaderField("To", text.encode())]).addresses]
+    return recipients_of([HeaderField("To", text.encode())])
 
 
 def _in_ascii(address: str) -> str:

@@ -30,8 +30,17 @@ from woomera_milter.mime import (
 from woomera_milter.served import attachment_disposition
 from woomera_milter.text import MAX_FILE_NAME_BYTES, cut, decode, from_html, lines_for_people, safe_file_name
 
-_UNSEEN = frozenset(map(chr, [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029, 0x202E, 0xFEFF]))
+_CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029]
+_REORDERING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # UAX #9
+_UNSEEN = frozenset(map(chr, [*_CONTROLS, *_REORDERING, 0xFEFF]))
 _TEXT_BYTES = 50
+_TYPES = frozenset(
+    {
+        *("text/plain", "text/html", "image/png", "message/rfc822", "application/octet-stream"),
+        *("multipart/mixed", "multipart/alternative", "multipart/related", "multipart/digest"),
+        *("multipart/signed", "multipart/encrypted", "application/pkcs7-mime"),
+    }
+)
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|(?:com|lpt)\d) *(?:\.|\Z)", re.IGNORECASE | re.ASCII)
 _SECTION = re.compile(rb"(?:^(?:>?From |[ \t]|[!-9;-~]+[ \t]*:)[^\n]*\n)+", re.MULTILINE)
 
@@ -110,12 +119,21 @@ def _check_decoded(encoding: str, raw: bytes, octets: bytes) -> None:
 
 
 def _features(part: Part, depth: int = 0) -> Iterator[Hashable]:
-    family = part.content_type.partition("/")[0]
+    # Of a closed list, lest each type that nobody ever heard of look new.
+    content_type = part.content_type if part.content_type in _TYPES else ""
     known = part.transfer_encoding if part.transfer_encoding in ("base64", "quoted-printable") else ""
     is_empty = part.start == part.end
-    yield family, known, part.disposition, is_empty, part.is_multipart, bool(part.name), bool(part.content_id)
+    yield (
+        content_type,
+        known,
+        part.disposition,
+        is_empty,
+        part.is_multipart,
+        bool(part.name),
+        bool(part.content_id),
+    )
     yield "depth", depth, len(part.children).bit_length(), part.is_multipart
-    yield part.content_type if len(part.content_type) < 20 else "", part.charset in ("utf-8", None)
+    yield content_type, part.charset in ("utf-8", None)
     for child in part.children:
         yield from _features(child, depth + 1)
 

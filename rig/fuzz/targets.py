@@ -7,10 +7,10 @@ from rig.fuzz import documents, files, fragments, headers, mail, notices, pages,
 from rig.fuzz.engine import Target
 from rig.fuzz.mutation import MAX_BYTES
 from rig.kinds import EXACT, INEXACT, REFUSED, of_kind
+from rig.messages import message
 
 _OF_MESSAGES: dict[str, Callable[[bytes], Iterable[Hashable]]] = {
     "mime": mail.check_mime,
-    "text": mail.check_text,
     "headers": headers.check_headers,
     "notice": notices.check_notice,
     "page": pages.check_letter,
@@ -23,13 +23,21 @@ _OF_MESSAGES: dict[str, Callable[[bytes], Iterable[Hashable]]] = {
 }
 
 
+_HIDDEN = (
+    b"Return-Path: <s@example.com>\r\nBcc: hidden@example.org,\r\n hidden@example.net\r\n"
+    b"BCC : other@example.org\r\n"
+)
+
+
 @cache
 def targets() -> Sequence[Target]:
     """Return them in the order in which they are tried."""
     messages = [it for it in map(of_kind, EXACT | INEXACT | REFUSED) if len(it) <= MAX_BYTES]
+    messages.append(message(2000, extra_headers=_HIDDEN))
     pieces = fragments.of_mail()
     return [
         *(Target(name, check, messages, pieces) for name, check in _OF_MESSAGES.items()),
+        Target("text", mail.check_text, pieces, pieces),
         Target("benign", mail.check_benign, [b"", bytes(range(256)) * 2], pieces),
         Target("maildir", files.check_maildir, [b"1764000000.M1P1.host,S=1:2,S"], pieces),
         *documents.targets(),
