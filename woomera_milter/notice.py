@@ -211,7 +211,8 @@ def _multipart(boundary: str, text: str, html: str) -> bytes:
 
 
 def _part(subtype: str, text: str) -> bytes:
-    octets = text.replace("\n", "\r\n").encode()
+    # Blanks at a line's end show nothing, and b2a_qp makes a line of 77 octets of some of them.
+    octets = "\r\n".join(line.rstrip(" \t") for line in text.split("\n")).encode()
     encoding, encoded = min(
         ("quoted-printable", binascii.b2a_qp(octets)),
         ("base64", base64.encodebytes(octets).rstrip().replace(b"\n", b"\r\n")),
