@@ -158,7 +158,10 @@ def _from_quoted_printable(raw: Iterable[bytes]) -> Iterator[bytes]:
         end = octets.rfind(b"\n") + 1
         if not end:
             equals_sign = octets.rfind(b"=", -2)
-            end = equals_sign if equals_sign >= 0 else len(octets)
+            before = octets[: equals_sign + 1]
+            # To binascii "==" is one equals sign, and begins nothing.
+            begins = (len(before) - len(before.rstrip(b"="))) % 2
+            end = equals_sign if begins else len(octets)
         rest = octets[end:]
         yield binascii.a2b_qp(octets[:end])
     yield binascii.a2b_qp(rest)

@@ -39,6 +39,7 @@ ENCODED_BODIES = {
     "base64, empty": ("base64", b"\r\n"),
     "quoted-printable": ("Quoted-Printable", b"a=3D=\r\nb =C3=BC\r\n"),
     "quoted-printable, broken": ("quoted-printable", b"a=\r\n=ZZ=4"),
+    "quoted-printable, equals signs": ("quoted-printable", b"===4===41==\r\n=\r\n==A=="),
     "8bit": ("8bit", b"a\xff=41\r\nb"),
     "unknown": ("x-none", b"a=41\r\n"),
     "not said": ("", b"a=41\r\n"),
