@@ -23,7 +23,7 @@ from rig.s3 import Juicefs
 from rig.trial import hand_over
 from rig.usage import Usage, usage_of
 
-CLIENTS = 4
+CLIENTS = 8
 SMALL_BYTES = 4 * 1024
 LARGE_BYTES = 11 * MB
 WARM_UP_SAMPLES = 1

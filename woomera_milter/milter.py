@@ -26,7 +26,7 @@ from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
 from woomera_milter.errors import TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
-from woomera_milter.process import share_arenas, tell_systemd
+from woomera_milter.process import bound_memory, tell_systemd
 from woomera_milter.session import Session
 from woomera_milter.sockets import Nudge, make_way
 from woomera_milter.transaction import Transaction, Verdict
@@ -296,7 +296,7 @@ def _serve(
     finish_s: float,
     meanwhile: AbstractContextManager[object],
 ) -> None:
-    share_arenas()
+    bound_memory()
     in_hand = InHand()
     Milter.factory = partial(Connection, role, new_session, in_hand)
     milter.set_flags(sum(role.actions.values()))
