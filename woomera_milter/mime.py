@@ -150,19 +150,25 @@ def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
     yield base64_octets(rest)
 
 
+# Two equals signs stand for one, so only the last of an odd number of them may begin something.
+_TORN_ESCAPE = re.compile(rb"(?<!=)(?:==)*(=[^=]?)\Z")
+_BARE_CR_BREAK = re.compile(rb"(?<!=)(?:==)*(=\r)")
+
+
 def _from_quoted_printable(raw: Iterable[bytes]) -> Iterator[bytes]:
     rest = b""
     for chunk in raw:
         octets = rest + chunk
         # A chunk ends with a line, lest "=0A" or a soft line break be torn apart.
         end = octets.rfind(b"\n") + 1
-        if not end:
-            equals_sign = octets.rfind(b"=", -2)
-            before = octets[: equals_sign + 1]
-            # To binascii "==" is one equals sign, and begins nothing.
-            begins = (len(before) - len(before.rstrip(b"="))) % 2
-            end = equals_sign if begins else len(octets)
         rest = octets[end:]
+        if not end and (line_break := _BARE_CR_BREAK.search(octets)):
+            # binascii passes over all that follows, up to a line end.
+            end, rest = line_break.start(1), line_break[1]
+        elif not end:
+            torn = _TORN_ESCAPE.search(octets)
+            end = torn.start(1) if torn else len(octets)
+            rest = octets[end:]
         yield binascii.a2b_qp(octets[:end])
     yield binascii.a2b_qp(rest)
 

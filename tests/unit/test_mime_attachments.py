@@ -40,6 +40,8 @@ ENCODED_BODIES = {
     "quoted-printable": ("Quoted-Printable", b"a=3D=\r\nb =C3=BC\r\n"),
     "quoted-printable, broken": ("quoted-printable", b"a=\r\n=ZZ=4"),
     "quoted-printable, equals signs": ("quoted-printable", b"===4===41==\r\n=\r\n==A=="),
+    "quoted-printable, doubled equals signs": ("quoted-printable", b"a==41=3D===41=="),
+    "quoted-printable, a bare CR in a line break": ("quoted-printable", b"a==\rb=\rc=41\r\nd=\re"),
     "8bit": ("8bit", b"a\xff=41\r\nb"),
     "unknown": ("x-none", b"a=41\r\n"),
     "not said": ("", b"a=41\r\n"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,12 @@ def test_nothing_that_a_sender_writes_acts_or_passes_for_a_link(
     assert page.tags <= harmless.tags
     assert page.attributes <= harmless.attributes
     assert set(page.targets) <= {links.message, links.page, PHOTO.link, "mailto:postmaster@example.com"}
+
+
+@pytest.mark.parametrize("width", range(60, 80))
+def test_white_space_at_the_end_of_a_line_makes_no_line_too_long(width: int) -> None:
+    text = f"{'x' * width} \n{'x' * width}\t\n{'x' * width}\u00fc \t\n"
+    assert_safe_for_ses(COMPOSER.compose(replace(FACTS, text=text), BOTH_LINKS, EXPIRES_AT, 0), 0)
 
 
 def test_html_loads_nothing_from_outside_and_runs_nothing() -> None:
