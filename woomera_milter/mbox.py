@@ -31,7 +31,7 @@ _FROM_LINE = re.compile(
     rb" +(?:[A-Za-z0-9+-]+ +){0,2}?(?P<year>\d{4})\b"
 )
 _CONTENT_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_END_OF_HEADERS = re.compile(rb"^\r?\n", re.MULTILINE)
+_END_OF_HEADERS = re.compile(rb"^(?:(\r?\n)|From )", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +133,8 @@ def _end_by_content_length(window: _Window, start: int) -> tuple[int, int | None
         if end_of_headers := _END_OF_HEADERS.search(head):
             break
     else:
+        return None
+    if end_of_headers[1] is None:  # the next message begins already
         return None
     length = _CONTENT_LENGTH.search(head, 0, end_of_headers.start())
     if length is None:

@@ -2,6 +2,7 @@
 
 import mailbox
 import os
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -43,6 +44,7 @@ HOSTILE = {
     "Content-Length too long": FROM + b"Content-Length: 999999\n\ntext\n\n" + FROM + HEADER,
     "Content-Length too short": FROM + b"Content-Length: 1\n\ntext\n\n" + FROM + HEADER,
     "Content-Length absurd": FROM + b"Content-Length: 99999999999999999999\n\nx\n\n" + FROM + HEADER,
+    "Content-Length of the next message": FROM * 2 + b"Content-Length: 5\n\ntext\n\n" + FROM + HEADER,
     "Content-Length negative": FROM + b"Content-Length: -5\n\nx\n\n" + FROM + HEADER,
     "Content-Length in the body": FROM + HEADER + b"Content-Length: 5\n\nx\n\n" + FROM + HEADER + b"yyyyy",
     "Content-Length amid a line": FROM + b"Content-Length: 3\n\nab\n\nx" + FROM + HEADER + b"y\n\n",
@@ -153,6 +155,12 @@ def test_content_length_that_leads_to_the_next_message_covers_unquoted_from_line
         split(tmp_path / "a", begin + header + body + separator + begin + header + body)
         == [header + body] * 2
     )
+
+
+def test_from_lines_alone_take_no_more_time_than_text_does(tmp_path: Path) -> None:
+    began_s = time.process_time()
+    assert len(split(tmp_path / "a", FROM * 10_000)) == 10_000
+    assert time.process_time() - began_s < 2
 
 
 def test_content_length_beyond_all_windows_is_followed(tmp_path: Path) -> None:
