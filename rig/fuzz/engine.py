@@ -131,9 +131,10 @@ class Fuzzer:
         try:
             long_s = _seconds(self._target, long)
             if long_s > self._suspicious_s:
-                longer_s = _seconds(self._target, repeated(_GROWTH * _REPEATED_BYTES))
+                limit_s = _TOO_MUCH_GROWTH * long_s
+                longer_s = _seconds(self._target, repeated(_GROWTH * _REPEATED_BYTES), HANG_S + limit_s)
                 require(
-                    longer_s < _TOO_MUCH_GROWTH * long_s,
+                    longer_s < limit_s,
                     f"{piece!r} repeated takes {long_s:.2f} s in {_REPEATED_BYTES} bytes, "
                     f"and {longer_s:.2f} s in {_GROWTH} times as many",
                 )
@@ -159,26 +160,26 @@ class Fuzzer:
         self.account.findings.append(Finding(data, trace))
 
 
-def _checked(target: Target, data: bytes) -> set[Hashable]:
-    with _limited():
+def _checked(target: Target, data: bytes, limit_s: float = HANG_S) -> set[Hashable]:
+    with _limited(limit_s):
         return set(target.check(data))
 
 
-def _seconds(target: Target, data: bytes) -> float:
+def _seconds(target: Target, data: bytes, limit_s: float = HANG_S) -> float:
     began_s = time.process_time()
-    _checked(target, data)
+    _checked(target, data, limit_s)
     return time.process_time() - began_s
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def _limited(limit_s: float) -> Iterator[None]:
     """Raise TimeoutError in the block if it hangs; regular expressions look for signals, too."""
 
     def hangs(*_: object) -> None:
-        raise TimeoutError(f"no end after {HANG_S:.0f} s")
+        raise TimeoutError(f"no end after {limit_s:.0f} s")
 
     before = signal.signal(signal.SIGPROF, hangs)
-    signal.setitimer(signal.ITIMER_PROF, HANG_S)
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
     try:
         yield
     finally:
