@@ -127,7 +127,7 @@ class Store:
         max_connections: int,
         on_new_credentials: Callable[[], object] = lambda: None,
     ) -> None:
-        """`on_new_credentials`: called when they were read, at first and where the old ones were refused."""
+        """`on_new_credentials` is called where the old ones were refused and others have been read."""
         self._storage = storage
         self._max_connections = max_connections
         self._on_new_credentials = on_new_credentials
@@ -359,7 +359,8 @@ class Store:
         with self._lock:
             if self._client is None or self._client is instead_of:
                 self._client = connect(self._storage, self._max_connections)
-                self._on_new_credentials()
+                if instead_of:
+                    self._on_new_credentials()
             return self._client
 
     def _ends_at(self, expiration: str, ends_at: datetime) -> datetime:

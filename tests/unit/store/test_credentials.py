@@ -60,6 +60,7 @@ def test_keys_that_the_store_read_anew_sign_the_next_link(tmp_path: Path, spoole
         signer = Signer(config.Links(endpoint_url=server.endpoint_url), storage)
         store = Store(storage, 4, signer.forget_credentials)
         signer.sign(KEY, datetime.now(UTC) + timedelta(days=1))
+        put(store, spooled)
 
         server.stop()
         server.access_key, server.secret_key = "rotated-access-key", "rotated-secret-key"
