@@ -13,10 +13,11 @@ from typing import TypeVar
 from woomera_milter import config, log, mime
 from woomera_milter.errors import WoomeraError
 from woomera_milter.html_body import Picture, SafeHtml, safe_html
+from woomera_milter.keys import attachment_key, page_key
 from woomera_milter.mime import Attachment, BodyText, HeaderFacts, Part
 from woomera_milter.page import Facts, PageAttachment, Pages
 from woomera_milter.spool import Deadline, SpooledMessage
-from woomera_milter.store import Store, Stored, attachment_key, page_key
+from woomera_milter.store import Store, Stored
 
 AT_ONCE = 8  # attachments and pages of all messages together: bounds memory and connections
 WINDOW_BYTES = 128 * 1024  # of a body that is decoded: what many messages at once may hold

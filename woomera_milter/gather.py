@@ -11,9 +11,10 @@ from datetime import UTC, date, datetime, timedelta
 from woomera_milter import snapshots
 from woomera_milter.addresses import address_of
 from woomera_milter.errors import PermanentError
+from woomera_milter.keys import is_sidecar_key
 from woomera_milter.parallel import in_parallel
 from woomera_milter.statistics import Statistics
-from woomera_milter.store import Document, Listed, Store, is_sidecar_key
+from woomera_milter.store import Document, Listed, Store
 
 AT_ONCE = 16
 _AHEAD = 256

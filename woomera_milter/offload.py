@@ -11,10 +11,11 @@ from typing import Literal
 
 from woomera_milter import config, log, mime, new_notice
 from woomera_milter.extras import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
+from woomera_milter.keys import message_key, sidecar_key
 from woomera_milter.links import Signer
 from woomera_milter.mime import BodyText, HeaderFacts, HeaderField, Part, Protection
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
-from woomera_milter.store import Store, Stored, message_key, sidecar_key
+from woomera_milter.store import Store, Stored
 
 OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on is as long
 

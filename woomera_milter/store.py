@@ -1,4 +1,4 @@
-"""S3: every key name, putting objects so that the server itself verifies them, and reading them back.
+"""S3: putting objects so that the server itself verifies them, and reading them back.
 
 An object is sent with `Content-MD5` and `x-amz-checksum-sha256`, so damage on the way is
 refused by the server and never found out by a recipient (S3 API reference, PutObject;
@@ -25,6 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from woomera_milter import aws, config, shape
 from woomera_milter.errors import PermanentError, WoomeraError
+from woomera_milter.keys import url
 from woomera_milter.s3_errors import CREDENTIAL_ERRORS, code_of, explained
 from woomera_milter.served import attachment_disposition, harmless_type
 from woomera_milter.spool import Deadline, SpooledMessage, SpoolReader
@@ -45,39 +46,6 @@ READ_TIMEOUT_S = 20
 _CHUNK_BYTES = 256 * 1024
 _CONFLICT_TRIES = 6
 _MISSING = frozenset({"NoSuchKey", "404"})
-
-_SIDECAR = re.compile(r"messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/envelope\.json")
-# An attachment's key ends with its name, which is nobody's business who reads a log.
-_ATTACHMENT_NAME = re.compile(r"(?<=/)(messages/[0-9]{4}/[0-9]{2}/[0-9]{2}/[^/]+/[0-9]+/)[^/]+\Z")
-
-
-def message_key(message_id: str, received_at: datetime) -> str:
-    """Return the key of a stored message, below storage.prefix."""
-    return f"{_folder(message_id, received_at)}message.eml"
-
-
-def sidecar_key(message_id: str, received_at: datetime) -> str:
-    """Return the key of the sidecar beside that message."""
-    return f"{_folder(message_id, received_at)}envelope.json"
-
-
-def is_sidecar_key(key: str) -> bool:
-    """Tell a sidecar, by its key below storage.prefix, from an attachment whose sender named it so."""
-    return bool(_SIDECAR.fullmatch(key))
-
-
-def page_key(message_id: str, received_at: datetime) -> str:
-    """Return the key of the page on which that message can be read."""
-    return f"{_folder(message_id, received_at)}index.html"
-
-
-def attachment_key(message_id: str, received_at: datetime, number: int, name: str) -> str:
-    """Return the key of that message's attachment `number`, from 1; `name` is a safe file name."""
-    return f"{_folder(message_id, received_at)}{number}/{name}"
-
-
-def _folder(message_id: str, received_at: datetime) -> str:
-    return f"messages/{received_at.astimezone(UTC):%Y/%m/%d}/{message_id}/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,7 +287,7 @@ class Store:
 
     def name_of(self, key: str) -> str:
         """Return the URL by which people and tools name the object, an attachment's without its file name."""
-        return _url(self._storage.bucket, self._storage.prefix + key)
+        return url(self._storage.bucket, self._storage.prefix + key)
 
     def _put(
         self,
@@ -327,7 +295,7 @@ class Store:
         deadline: Deadline,
         open_body: Callable[[], io.BufferedReader] | None = None,
     ) -> "PutObjectOutputTypeDef":
-        attempted = f"storing {_url(request['Bucket'], request['Key'])}"
+        attempted = f"storing {url(request['Bucket'], request['Key'])}"
         deadline.check(attempted)
         if self._storage.encryption != "none":
             request["ServerSideEncryption"] = self._storage.encryption
@@ -369,10 +337,6 @@ class Store:
             with contextlib.suppress(ValueError):  # not RFC 7231's date: as if there were no rule
                 ends_at = min(ends_at, parsedate_to_datetime(found[1]).astimezone(UTC))
         return ends_at
-
-
-def _url(bucket: str, key: str) -> str:
-    return _ATTACHMENT_NAME.sub(r"\1...", f"s3://{bucket}/{key}")
 
 
 def json_of(octets: bytes, attempted: str) -> Any:

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, TypeAdapter
 
 from woomera_milter.errors import PermanentError
+from woomera_milter.keys import is_sidecar_key
 from woomera_milter.parallel import in_parallel
 from woomera_milter.shape import Moment, shaped
-from woomera_milter.store import Store, is_sidecar_key
+from woomera_milter.store import Store
 
 _SIDECAR = "envelope.json"
 _AT_ONCE = 8

@@ -12,8 +12,8 @@ from rig.s3 import Juicefs, Ministack, S3Server
 from tests.unit.store.script import SCRIPT_KEYS, Script
 from tests.unit.store.stores import BUCKET, KEY, NOW, WIRE, keys_of, put, store_at, stored
 from woomera_milter.errors import TemporaryError
+from woomera_milter.keys import message_key, sidecar_key
 from woomera_milter.spool import Deadline, SpooledMessage
-from woomera_milter.store import message_key, sidecar_key
 
 # What is stored.
 
