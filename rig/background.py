@@ -1,9 +1,11 @@
 """A TCP server on an event loop in a thread of its own, for tests that talk to it with blocking calls."""
 
 import asyncio
+import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -25,7 +27,7 @@ class BackgroundServer(ABC):
         self.host = host
         self.port = free_port(host)
         self._buffer_bytes = buffer_bytes
-        self._listener: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
     @abstractmethod
@@ -60,12 +62,13 @@ class BackgroundServer(ABC):
 
     async def _listen(self) -> None:
         if self._listener is None:
-            self._listener = await asyncio.start_server(
-                self._connected, self.host, self.port, limit=self._buffer_bytes
-            )
+            self._listener = socket.create_server((self.host, self.port), backlog=100)
+            self._listener.setblocking(False)
+            self._loop.add_reader(self._listener, self._accept, self._listener)
 
     async def _go_dark(self) -> None:
         if self._listener is not None:
+            self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
         connections = list(self._connections)
@@ -73,16 +76,26 @@ class BackgroundServer(ABC):
             connection.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = asyncio.current_task()
-        assert connection is not None
-        self._connections.add(connection)
-        try:
-            await self.serve(reader, writer)
-            writer.close()
-            await writer.wait_closed()
-        except (OSError, EOFError):
-            pass  # the client has gone: ordinary life for a server under test
-        finally:
-            writer.transport.abort()
-            self._connections.discard(connection)
+    # Not by asyncio.start_server, of whose connections some are in nobody's hands when the listener closes.
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # a client has gone before it was accepted
+            client, _ = listener.accept()
+            connection = self._loop.create_task(self._connected(client))
+            self._connections.add(connection)
+            connection.add_done_callback(self._connections.discard)
+            connection.add_done_callback(lambda _: client.close())
+
+    async def _connected(self, client: socket.socket) -> None:
+        with suppress(OSError, EOFError):  # the client has gone: ordinary life for a server under test
+            reader = asyncio.StreamReader(self._buffer_bytes)
+            writers: list[asyncio.StreamWriter] = []
+            await self._loop.connect_accepted_socket(
+                lambda: asyncio.StreamReaderProtocol(reader, lambda _, writer: writers.append(writer)), client
+            )
+            [writer] = writers
+            try:
+                await self.serve(reader, writer)
+                writer.close()
+                await writer.wait_closed()
+            finally:
+                writer.transport.abort()
