@@ -2,42 +2,39 @@
 
 import os
 import re
-from collections.abc import Collection
-from contextlib import suppress
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
-from types import TracebackType
-from typing import Self
+
+from woomera_milter.process import every
 
 _EVERY_S = 0.1
 
 
+@dataclass(slots=True)
 class Peak:
-    """Looks ten times a second, while the `with` block runs, at the memory of these sessions' processes.
+    """What was held before, and the most since."""
 
-    What counts is the proportional set (Pss, proc(5)): pages that forked processes share count once.
+    before_bytes: int
+    bytes: int
+
+
+@contextmanager
+def peak(session_ids: Collection[int]) -> Iterator[Peak]:
+    """Look ten times a second, while the `with` block runs, at the memory of these sessions' processes.
+
+    Each process of rig.process begins a session of its own, with its id, for all that it forks. What counts
+    is the proportional set (Pss, proc(5)): pages that forked processes share count once.
     """
+    before_bytes = held_bytes(session_ids)
+    found = Peak(before_bytes, before_bytes)
 
-    def __init__(self, session_ids: Collection[int]) -> None:
-        """Each process of rig.process begins a session of its own, with its id, for all that it forks."""
-        self._session_ids = session_ids
-        self._over = Event()
-        self._thread = Thread(target=self._watch)
-        self.before_bytes = self.bytes = held_bytes(session_ids)
+    def look() -> None:
+        found.bytes = max(found.bytes, held_bytes(session_ids))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(_EVERY_S):
-            self.bytes = max(self.bytes, held_bytes(self._session_ids))
+    with every(_EVERY_S, look):
+        yield found
 
 
 def held_bytes(session_ids: Collection[int]) -> int:

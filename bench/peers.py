@@ -10,7 +10,7 @@ from bench.client import deliver_at_once, on_the_wire
 from bench.figures import Ratio, paired_ratio
 from bench.latency import CLIENTS, message_of, messages_a_client
 from bench.memory import ATTACHMENTS, MESSAGES, SIZE_BYTES
-from bench.peak import Peak
+from bench.peak import peak
 from bench.peer_bed import ALONE, MIMEDEFANG, MIMEDEFANG_URLS, NOOP, PYMILTER, WOOMERA, PeerBed
 from bench.rounds import interleaved
 from rig.messages import MB, message_with_files
@@ -104,11 +104,11 @@ def held(bed: PeerBed, say: Callable[[str], None]) -> list[Held]:
         say(f"peers: memory of {name}")
         bed.empty_queues()
         candidate = bed.candidates[name]
-        with Peak([process.pid for process in candidate.processes]) as peak:
+        with peak([process.pid for process in candidate.processes]) as found:
             deliver_at_once(candidate.port, wire, MESSAGES)
         if name in _REPLACING:
             bed.check_replaced(name)
-        return Held(name, MESSAGES, SIZE_BYTES, peak.before_bytes, peak.bytes)
+        return Held(name, MESSAGES, SIZE_BYTES, found.before_bytes, found.bytes)
 
     return [measure(name) for name in _FILTERS]
 

@@ -28,7 +28,7 @@ from woomera_milter.errors import TemporaryError
 from woomera_milter.intercept import Interceptor, Replacement
 from woomera_milter.process import bound_memory, tell_systemd
 from woomera_milter.session import Session
-from woomera_milter.sockets import Nudge, make_way
+from woomera_milter.sockets import make_way, nudged
 from woomera_milter.transaction import Transaction, Verdict
 
 REPLY_WRITE_S = 0.2
@@ -308,7 +308,7 @@ def _serve(
     _open(role, address)
     log.started(role.name, socket=address)
     tell_systemd()
-    with meanwhile, Nudge(address):  # their threads take over the signal mask
+    with meanwhile, nudged(address):  # their threads take over the signal mask
         try:
             Milter.runmilter("woomera", address, rmsock=False)
         except milter.error as error:

@@ -4,6 +4,8 @@ import contextlib
 import ctypes
 import os
 import socket
+import threading
+from collections.abc import Callable, Iterator
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
 
@@ -22,9 +24,30 @@ def bound_memory() -> None:
         mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
 
 
+@contextlib.contextmanager
+def every(interval_s: float, task: Callable[[], object]) -> Iterator[None]:
+    """Run `task`, which must not raise, in a thread, again and again while the `with` block runs."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(interval_s):
+            task()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 def tell_systemd() -> None:
-    """Let `systemctl start`, and sendmail at boot, wait until here (sd_notify(3), for Type=notify)."""
+    """Let `systemctl start`, and sendmail at boot, wait until here (sd_notify(3), for Type=notify).
+
+    Where nobody listens any more, mail is served all the same.
+    """
     address = os.environ.get("NOTIFY_SOCKET")
     if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
             systemd.sendto(b"READY=1", f"\0{address[1:]}" if address[0] == "@" else address)

@@ -2,12 +2,11 @@
 
 import contextlib
 import socket
-import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from woomera_milter.errors import PermanentError
+from woomera_milter.process import every
 
 NUDGE_EVERY_S = 0.25
 _NUDGE_TIMEOUT_S = 1.0
@@ -31,7 +30,7 @@ def connected(address: str, timeout_s: float) -> socket.socket:
 
 def make_way(section: str, address: str) -> None:
     """Remove the socket file that a killed milter has left; refuse to take a living one's place."""
-    if not address.startswith(("unix:", "local:")):
+    if not address.startswith("unix:"):
         return
     path = Path(address.partition(":")[2])
     with socket.socket(socket.AF_UNIX) as probe:
@@ -49,8 +48,8 @@ def make_way(section: str, address: str) -> None:
     )
 
 
-class Nudge:
-    """Connects to our own socket every moment while the `with` block runs, and hangs up.
+def nudged(address: str) -> AbstractContextManager[None]:
+    """Connect to our own socket every moment while the `with` block runs, and hang up.
 
     A libmilter with a pool of threads (worker.c; Debian's, since 8.15) starts another thread only when
     something happens while none is idle. Of two packets that come at once the second can be put down for a
@@ -58,22 +57,8 @@ class Nudge:
     large messages, or waiting for the rest of a packet. Any connection is such a happening.
     """
 
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="nudge", daemon=True)
+    def nudge() -> None:
+        with contextlib.suppress(OSError):
+            connected(address, _NUDGE_TIMEOUT_S).close()
 
-    def _run(self) -> None:
-        while not self._ended.wait(NUDGE_EVERY_S):
-            with contextlib.suppress(OSError):
-                connected(self._address, _NUDGE_TIMEOUT_S).close()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        self._thread.join()
+    return every(NUDGE_EVERY_S, nudge)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.figures import Ratio, paired_ratio
-from bench.peak import Peak
+from bench.peak import peak
 from bench.rounds import balanced_orders, interleaved
 from bench.table import markdown_table, text_table
 from rig.process import Process
@@ -87,6 +87,6 @@ def test_memory_that_forked_processes_share_counts_once(tmp_path: Path) -> None:
     ready.mkdir()
     with Process([sys.executable, "-c", _TWO_THAT_SHARE_30_MB, ready], tmp_path / "log") as server:
         server.wait_until_ready(lambda: len(list(ready.iterdir())) == 2)
-        with Peak([server.pid]) as peak:
+        with peak([server.pid]) as found:
             pass
-    assert 50 << 20 < peak.bytes < 75 << 20
+    assert 50 << 20 < found.bytes < 75 << 20
