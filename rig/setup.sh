@@ -18,6 +18,7 @@ readonly PEER=mimedefang # to which the benchmark of peers compares; only Debian
 readonly PEER_NEEDS=libnet-dns-perl # mimedefang.pl does not start without it, though its package does not say so
 readonly UNIT_CHECKER=systemd # has systemd-analyze, which checks the units; nothing of it is started
 readonly PARSERS=(notmuch mblaze mpack ripmime) # read what we send, for docs/interoperability.md; no servers
+readonly PAGE_READER=groff-base # the tests have it read the man pages
 readonly MILTERTEST=miltertest # plays the MTA on a milter's socket
 readonly POLICY=/usr/sbin/policy-rc.d
 policy_is_ours=false
@@ -70,7 +71,7 @@ is_installed_on_debian() { [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/d
 
 install_on_debian() {
     local wanted=("${DEBIAN_PACKAGES[@]}") missing=() package
-    [[ $1 == demo ]] || wanted+=("$BROWSER" "$BROWSER_DRIVER" "$UNIT_CHECKER" "${PARSERS[@]}" "$MILTERTEST")
+    [[ $1 == demo ]] || wanted+=("$BROWSER" "$BROWSER_DRIVER" "$UNIT_CHECKER" "${PARSERS[@]}" "$MILTERTEST" "$PAGE_READER")
     [[ $1 != bench ]] || wanted+=("$FORMAIL" "$PEER" "$PEER_NEEDS")
     find_python >/dev/null || wanted+=("${DEBIAN_PYTHON[@]}")
     for package in "${wanted[@]}"; do

@@ -105,7 +105,6 @@ def test_no_page_names_a_path_of_this_machine(path: Path) -> None:
     assert str(manual.REPOSITORY) not in text
 
 
-@pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_groff_has_nothing_to_warn_of(path: Path) -> None:
     ran = subprocess.run(
