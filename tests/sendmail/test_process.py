@@ -158,12 +158,16 @@ def test_systemd_hears_that_it_is_ready_when_its_socket_serves(
     assert accepts_at(tmp_path / "milter.sock")
 
 
-def test_mail_is_served_where_nobody_listens_for_its_readiness(make_milter: MakeMilter, tmp_path: Path) -> None:
+def test_mail_is_served_where_nobody_listens_for_its_readiness(
+    make_milter: MakeMilter, tmp_path: Path
+) -> None:
     milter = make_milter(f"unix:{tmp_path}/milter.sock")
 
-    process = milter.launch(NOTIFY_SOCKET=f"{tmp_path}/gone")
+    milter.launch(NOTIFY_SOCKET=f"{tmp_path}/gone").wait_until_ready(
+        lambda: accepts_at(tmp_path / "milter.sock")
+    )
 
-    process.wait_until_ready(lambda: accepts_at(tmp_path / "milter.sock"))
+    assert milter.stop() == 0
 
 
 # How it ends.
