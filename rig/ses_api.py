@@ -53,6 +53,8 @@ class SesApi(BackgroundServer):
         """The identities that GetEmailIdentity knows."""
         self.denied: frozenset[str] = frozenset()
         """The operations for which the caller has no right."""
+        self.visible: frozenset[str] | None = None
+        """The identities for which the caller has the right of GetEmailIdentity; None: all."""
 
     @property
     def endpoint_url(self) -> str:
@@ -80,13 +82,16 @@ class SesApi(BackgroundServer):
         """Answer GetAccount or GetEmailIdentity."""
         kind, _, identity = path.partition("/")
         operation = {"account": "GetAccount", "identities": "GetEmailIdentity"}[kind]
-        if operation in self.denied:
+        if operation in self.denied or not self._may_see(unquote(identity)):
             return _refused(ApiError("AccessDeniedException", "no", status=403))
         if operation == "GetAccount":
             return _response("200 OK", self.account)
         if unquote(identity) not in self.verified:
             return _refused(ApiError("NotFoundException", "no such identity", status=404))
         return _response("200 OK", {"VerifiedForSendingStatus": True})
+
+    def _may_see(self, identity: str) -> bool:
+        return not identity or self.visible is None or identity in self.visible
 
     def _answer(self, request: dict[str, object]) -> ApiError | LostReply | None:
         self.calls += 1

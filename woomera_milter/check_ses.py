@@ -57,13 +57,18 @@ def _quota(account: Account) -> Finding:
 
 
 def _sender(ses: Ses, sender: str) -> Finding:
-    """A verified domain serves its addresses and subdomains, too (SES guide, "Verified identities")."""
+    """A verified domain serves its addresses and subdomains, too (SES guide, "Verified identities").
+
+    The right to ask may be granted for one of them alone.
+    """
+    is_unseen = False
     for identity in _identities(sender):
         is_verified = ses.is_verified(identity)
-        if is_verified is None:
-            return _unseen(sender, "ses:GetEmailIdentity")
         if is_verified:
             return passed(sender, f"SES sends for it, as {identity} is verified")
+        is_unseen |= is_verified is None
+    if is_unseen:
+        return _unseen(sender, "ses:GetEmailIdentity")
     return failure(
         sender,
         f"SES refuses mail from it: neither it nor its domain is verified ({ses.name})",

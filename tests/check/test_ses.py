@@ -85,6 +85,16 @@ def test_missing_right_is_a_warning_that_names_it(api: SesApi, operation: str, r
     assert right in found.detail
 
 
+@pytest.mark.parametrize(("granted", "expected"), [("example.com", []), ("example.org", ["warning"])])
+def test_right_to_see_the_identity_that_is_verified_is_enough(
+    granted: str, expected: list[str], api: SesApi
+) -> None:
+    """As the stack grants it: for one identity, which may be the domain of the address."""
+    api.visible = frozenset({granted})
+
+    assert [it.status for it in troubles(look(api, "woomera@example.com"))] == expected
+
+
 def test_ses_that_is_down_is_an_error_that_may_pass(api: SesApi) -> None:
     api.go_dark()
 

@@ -1,6 +1,7 @@
 """The CloudFormation template: accepted by its linter, and what it makes of a bucket."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,9 +16,11 @@ from cfnlint.decode import decode
 from rig.lab import BUCKET
 from rig.s3 import Ministack, Moto
 from rig.stack import TEMPLATE, create_stack
+from tests.deploy.conftest import CHECKOUT
 
 template: dict[str, Any] = json.loads(json.dumps(decode(str(TEMPLATE))[0]))
 resources: dict[str, Any] = template["Resources"]
+README = CHECKOUT / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +97,23 @@ def test_with_every_option_but_cloudfront_the_stack_is_created(tmp_path: Path) -
     rights = {it["Sid"]: it["Resource"] for it in chain.from_iterable(policies)}
     assert rights["StoreMessages"] == f"arn:aws:s3:::{BUCKET}/woomera/messages/*"
     assert rights["UseKmsKey"] == kms_key
-    assert rights["SendNotices"].endswith(":identity/example.com")
+    assert rights["SendNotices"] == rights["CheckIdentity"] == options["SesIdentityArn"]
+    assert rights["CheckAccount"] == "*"
     assert json.loads(rule["EventPattern"])["detail"]["object"] == {
         "key": [{"prefix": "woomera/archive/"}],
         "size": [{"numeric": [">", 10_485_760]}],
     }
+
+
+def test_what_only_check_needs_is_granted_as_the_readme_says() -> None:
+    [sentence] = re.findall(
+        r"to see everything it wants(.*?)which nothing else needs", README.read_text("utf-8"), re.DOTALL
+    )
+    policies = [resources[name]["Properties"]["PolicyDocument"] for name in ("HostPolicy", "HostSesPolicy")]
+    statements = chain.from_iterable(policy["Statement"] for policy in policies)
+    actions = [it["Action"] for it in statements if it["Sid"].startswith("Check")]
+    granted = chain.from_iterable([it] if isinstance(it, str) else it for it in actions)
+    assert sorted(granted) == sorted(re.findall(r"`(\w+:\w+)`", sentence))
 
 
 def test_a_claim_outlives_every_copy_it_speaks_of() -> None:
