@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.conftest import CHECKOUT, Environment, run
+from woomera_milter.errors import EX_CONFIG
 
 UNITS = CHECKOUT / "deploy" / "systemd"
 SERVICES = sorted(it.name for it in UNITS.glob("*.service"))
@@ -35,6 +36,17 @@ def test_systemd_accepts_the_units(host: Path, installed: Environment) -> None:
 def test_no_service_may_do_much_more_than_its_work(service: str) -> None:
     threshold = f"--threshold={MOST_EXPOSED}"
     run("systemd-analyze", "security", "--offline=true", threshold, "--no-pager", UNITS / service)
+
+
+def test_a_milter_that_ended_is_started_again_however_it_ended_but_for_its_configuration() -> None:
+    """Without it all mail waits. SIGTERM from a stray kill ends it cleanly, which on-failure takes for good."""
+    for name in ("woomera-milter.service", "woomera-archive-milter.service"):
+        unit = (UNITS / name).read_text(encoding="utf-8")
+        assert re.findall(r"^Restart\w*=.*", unit, re.MULTILINE) == [
+            "Restart=always",
+            "RestartSec=2",
+            f"RestartPreventExitStatus={EX_CONFIG}",
+        ]
 
 
 def test_every_timer_has_its_service_and_every_job_a_timer() -> None:
