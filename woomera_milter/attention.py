@@ -46,6 +46,7 @@ def needed(statistics: Statistics, say_when: SayWhen) -> list[Attention]:
         _short_links,
         _backlogs,
         _silent,
+        _no_hosts,
         _silent_archives,
         _unreadable,
     )
@@ -139,6 +140,19 @@ def _silent(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
             f"{counted(len(silent), 'host')} fell silent: the milter there died, or cannot reach S3",
             "look at the milter's log there",
             [f"{name}: last heard of {say_when(seen_at)}" for name, seen_at in silent[:_EXAMPLES]],
+        )
+
+
+def _no_hosts(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+    """Where no milter told anything before the period either, none is missed: the sweep is of use alone."""
+    heard_at = statistics.heard_at
+    is_told = any(host.is_silent(statistics.as_of) for host in statistics.hosts.values())
+    if heard_at and heard_at < statistics.period.starts_at and not is_told:
+        yield Attention(
+            "no-hosts",
+            f"No milter has told anything since {say_when(heard_at)}: none runs, or none reaches S3",
+            "run `woomera check` on each host",
+            (),
         )
 
 

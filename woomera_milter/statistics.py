@@ -135,6 +135,8 @@ class Totals:
 class Statistics:
     """All that a report of `period` tells. `add_...` take what was read, and raise KeyError, TypeError or
     ValueError where that is not what it should be.
+
+    `heard_at`: when a milter last told anything, as far back as is read (`reads_since`), None where none did.
     """
 
     def __init__(self, period: Period, links_expire: timedelta, now: datetime) -> None:
@@ -145,6 +147,7 @@ class Statistics:
         self.before = Totals()
         self.days = {day: Day() for day in last_days(period.until, CHART_DAYS)}
         self.hosts: dict[str, Host] = {}
+        self.heard_at: datetime | None = None
         self.failures: dict[str, list[FailedAt]] = {}
         self.untold = Examples[Untold]()
         self.stuck = Examples[Stuck]()
@@ -185,6 +188,7 @@ class Statistics:
         if every > _LONGEST_EVERY:
             raise ValueError("no milter writes snapshots so seldom")
         failures = [(it.reason, FailedAt(moment(it.at), host, it.queue_id)) for it in tally.recent_failures]
+        self.heard_at = max(seen_at, self.heard_at or seen_at)
         # Of the day after, too: a host whose last snapshot of the period was lost is not silent for that.
         if self.period.previous.first <= day <= self.period.until:
             known = self.hosts.setdefault(host, Host())

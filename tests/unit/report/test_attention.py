@@ -9,6 +9,7 @@ from tests.unit.report.documents import (
     DAY,
     NOON,
     NOW,
+    SETTINGS,
     TODAY,
     UNTIL,
     Bucket,
@@ -20,7 +21,7 @@ from tests.unit.report.documents import (
     snapshot,
     tally,
 )
-from woomera_milter import snapshots
+from woomera_milter import report, snapshots
 from woomera_milter.attention import needed
 from woomera_milter.counters import Amount, FailedMessage
 
@@ -115,8 +116,36 @@ def test_a_host_that_was_heard_of_just_now_is_not_silent_though_the_day_goes_on(
 
 def test_a_host_that_is_gone_for_long_is_not_called_silent_any_more(bucket: Bucket) -> None:
     bucket.put_snapshot(snapshot(day=TODAY - 2 * DAY, written_at="2026-11-21T09:00:00Z"))
+    bucket.put_snapshot(snapshot("host-2"))
     statistics = gathered(bucket)
-    assert (kinds(statistics), statistics.hosts) == ([], {})
+    assert (kinds(statistics), list(statistics.hosts)) == ([], ["host-2"])
+
+
+@pytest.mark.parametrize(
+    ("last", "stopped", "expected"),
+    [
+        pytest.param(TODAY, True, [], id="heard of in the period"),
+        pytest.param(TODAY - DAY, True, ["no-hosts"], id="stopped the day before"),
+        pytest.param(TODAY - DAY, False, ["silent-host"], id="silent, which says it"),
+        pytest.param(TODAY - 2 * DAY, False, ["no-hosts"], id="no longer called silent"),
+        pytest.param(TODAY - 13 * DAY, False, ["no-hosts"], id="two weeks ago"),
+        pytest.param(TODAY - 14 * DAY, False, [], id="before that: given up"),
+    ],
+)
+def test_a_period_in_which_no_milter_told_anything_is_not_well_where_one_did_before(
+    last: date, stopped: bool, expected: list[str], bucket: Bucket
+) -> None:
+    bucket.put_snapshot(snapshot(day=last, written_at=f"{last}T09:00:00Z", stopped=stopped))
+    statistics = gathered(bucket)
+    assert kinds(statistics) == expected
+    assert (report.message_of(statistics, SETTINGS, NOW) is None) is (expected == [])
+
+
+def test_who_runs_the_sweep_and_no_milter_is_not_told_each_day(bucket: Bucket) -> None:
+    bucket.put("processed/a.json", claim("done"))
+    document = snapshots.archive_document(TODAY, "host-1", NOON, Amount(), Amount(), None)
+    bucket.put(snapshots.archive_key(TODAY, "host-1"), document)
+    assert kinds(gathered(bucket)) == []
 
 
 def test_a_host_on_which_the_archive_has_not_run_for_a_day_is_named(bucket: Bucket) -> None:
