@@ -60,8 +60,8 @@ def run_offline(path: Path) -> list[Finding]:
     except ConfigError as error:
         return [_of_config("failure", problem) for problem in error.problems]
     found = [passed(str(path), "the configuration is valid")]
-    found.extend(_of_config("warning", warning) for warning in config.warnings(configuration, path))
-    return found
+    doubtful = config.warnings(configuration, path) + config.examples(configuration, path)
+    return found + [_of_config("warning", warning) for warning in doubtful]
 
 
 def _of_config(status: Status, message: str) -> Finding:

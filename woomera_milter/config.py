@@ -27,7 +27,7 @@ from woomera_milter.config_models import (
     Storage,
     Sweep,
 )
-from woomera_milter.config_rules import DEFAULT_MARK, contradictions, largest_min_size, warnings
+from woomera_milter.config_rules import DEFAULT_MARK, contradictions, examples, largest_min_size, warnings
 from woomera_milter.config_types import Unquoted, format_duration, format_size, shown
 from woomera_milter.errors import ConfigError
 
@@ -43,6 +43,7 @@ __all__ = [
     "Section",
     "Storage",
     "Sweep",
+    "examples",
     "load",
     "validate",
     "warnings",

@@ -24,6 +24,7 @@ SENDMAIL_END_OF_MESSAGE_TIMEOUT = timedelta(minutes=5)  # sendmail's default for
 DEFAULT_MARK = " (the default)"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-[0-9]+"
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
+_EXAMPLES = frozenset({"example.com", "example.net", "example.org"})  # RFC 2606 section 3: nobody's
 _WORLD_WRITABLE = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108  (named to warn of them)  # nosec B108
 
 Written = Callable[[str], str]
@@ -247,6 +248,24 @@ def warnings(config: Config, path: Path) -> list[str]:
     """What works and is probably not meant, in the form of the errors of `load`; `path` is the config's."""
     found = (*_readable_by_others(config, path), *_doubtful_links(config), *_doubtful_milters(config))
     return [f"{path}: {warning}" for warning in (*found, *_doubtful_prefixes(config))]
+
+
+def examples(config: Config, path: Path) -> list[str]:
+    """The addresses that are nobody's, such as the sample's, in the form of `warnings`.
+
+    They are for `woomera check`, not for each command: a host on which Woomera is tried has them by right.
+    """
+    addresses = (
+        ("notice.contact", config.notice.contact),
+        ("sweep.sender", config.sweep.sender),
+        ("report.sender", config.report.sender),
+        *(("report.to", it) for it in config.report.to),
+    )
+    return [
+        f"{path}: {key}: {address} is an example, and nobody's; write one of yours"
+        for key, address in addresses
+        if address and address.rpartition("@")[2].lower() in _EXAMPLES
+    ]
 
 
 def _readable_by_others(config: Config, path: Path) -> Iterator[str]:

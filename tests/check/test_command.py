@@ -72,7 +72,11 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
         door.set(Answer(403, "AccessDenied"), applies_to=f"{probe_key(socket.gethostname())} HTTP")
         folder = tmp_path_factory.mktemp("host")
         storage = {"encryption": "AES256"}
-        configuration = {"storage": storage, "links": {"endpoint_url": door.endpoint_url}}
+        configuration = {
+            "storage": storage,
+            "links": {"endpoint_url": door.endpoint_url},
+            "notice": {"contact": "postmaster@mail.example.com"},  # the rig's is told to be an example
+        }
         lab = stack.enter_context(Lab(folder, s3, configuration=configuration))
         lab.ses.announces_size = True
         mail = {"host": "127.0.0.1", "port": lab.sendmail.smtp_port}

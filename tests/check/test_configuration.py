@@ -18,9 +18,30 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_the_sample_passes(path: Path) -> None:
+def test_the_sample_is_valid_and_its_addresses_are_told_to_be_examples(path: Path) -> None:
     path.write_bytes(SAMPLE.read_bytes())
-    assert check.run_offline(path) == [Finding("pass", "config.yaml", "the configuration is valid", "")]
+    is_valid, *warnings = check.run_offline(path)
+    assert is_valid == Finding("pass", "config.yaml", "the configuration is valid", "")
+    assert {it.status for it in warnings} == {"warning"}
+    keys = [it.detail.partition(": ")[0] for it in warnings]
+    assert keys == ["notice.contact", "report.sender", "report.to"]
+    assert "postmaster@example.com" in warnings[0].detail
+    assert warnings[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("address", "is_example"),
+    [
+        ("a@example.com", True),
+        ("a@EXAMPLE.org", True),
+        ("a@example.net", True),
+        ("a@mail.example.com", False),
+        ("a@notexample.com", False),
+    ],
+)
+def test_an_example_is_told_by_its_domain(address: str, is_example: bool, path: Path) -> None:
+    path.write_text(f"storage: {{bucket: large-mail}}\nsweep: {{sender: {address}}}\n", encoding="utf-8")
+    assert [it.status for it in check.run_offline(path)] == ["pass", *["warning"] * is_example]
 
 
 def test_each_mistake_is_a_failure_with_its_remedy(path: Path) -> None:
