@@ -5,6 +5,7 @@ put back to their defaults, and the rules between keys judge the rest.
 """
 
 import difflib
+import sys
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -67,6 +68,9 @@ _SYNTAX = {
 }
 _OTHER_SYNTAX = "not YAML from here on; check the indentation, and put text with special characters in quotes"
 
+_SAMPLE = Path(sys.prefix, "share", "woomera", "config.yaml")
+"""Where the wheel puts it; it need not be there, as in a checkout."""
+
 
 class _Loader(yaml.SafeLoader):
     """SafeLoader that knows text, lists, mappings and null only, and refuses doubled keys.
@@ -128,7 +132,8 @@ def _read(path: Path) -> tuple[dict[str, object], list[str]]:
     try:
         octets = path.read_bytes()
     except FileNotFoundError:
-        problem = f"{path}: no such file; write it from the commented sample, or name it with --config"
+        sample = f", {_SAMPLE}," if _SAMPLE.exists() else ","
+        problem = f"{path}: no such file; write it from the commented sample{sample} or name it with --config"
         raise ConfigError([problem]) from None
     except OSError as error:
         problem = f"{path}: cannot be read ({error.strerror}); correct the path, or its owner and mode"

@@ -1,5 +1,6 @@
 """The sdist and the wheel hold what they should, and the program runs where only they are."""
 
+import subprocess
 import tarfile
 from pathlib import Path
 from zipfile import ZipFile
@@ -54,6 +55,18 @@ def test_the_installed_program_runs_and_checks_the_sample_configuration(installe
     sample = str(installed.share / "config.yaml")
     said = run(installed.woomera, "--config", sample, "check", "--offline", cwd=installed.prefix)
     assert "the configuration is valid" in said
+
+
+def test_the_installed_program_names_the_sample_where_there_is_no_configuration(
+    installed: Environment, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [installed.woomera, "--config", tmp_path / "config.yaml", "check", "--offline"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"write it from the commented sample, {installed.share / 'config.yaml'}, or name" in done.stdout
 
 
 def contents(path: Path) -> dict[str, bytes]:
