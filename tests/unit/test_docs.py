@@ -56,6 +56,16 @@ def test_tests_that_are_said_to_show_something_exist(path: Path) -> None:
         assert f"def {name}(" in (REPOSITORY / "tests" / file).read_text(encoding="utf-8"), f"{file}: {name}"
 
 
+def test_every_event_of_the_log_is_explained() -> None:
+    source = (REPOSITORY / "woomera_milter" / "log.py").read_text(encoding="utf-8")
+    events = re.findall(r'_event\(logging\.\w+, \w+, f?"([^"]+)"', source)
+    assert len(events) == len(re.findall(r"^    _event\(", source, re.MULTILINE))
+    flow = (REPOSITORY / "docs" / "flow.md").read_text(encoding="utf-8")
+    explained = re.findall(r"^\| (.*?) \|", flow.partition("\n## What the log says\n")[2], re.MULTILINE)
+    known = re.findall("`(.*?)`", " ".join(explained))
+    assert {it.replace("{what}", "milter") for it in events} <= set(known)
+
+
 def test_the_documents_that_name_tests_are_among_those_that_are_read() -> None:
     """Else the tests above could not fail."""
     security = (REPOSITORY / "docs" / "security.md").read_text(encoding="utf-8")
