@@ -4,8 +4,8 @@
 #   deploy/install.sh                         from a checkout: makes /opt/woomera, too
 #   PREFIX/share/woomera/install.sh           after `pip install` or `pipx install --global` into PREFIX
 #
-# The user, its folders, systemd's units, sendmail's FEATURE files and, where there is none yet, config.yaml. It starts
-# nothing, and touches neither sendmail.mc nor a config.yaml that is there. With DESTDIR all goes below that folder.
+# The user, its folders, systemd's units, sendmail's FEATURE files, man pages and, where there is none yet, config.yaml. It
+# starts nothing, and touches neither sendmail.mc nor a config.yaml that is there. With DESTDIR all goes below that folder.
 set -euo pipefail
 
 readonly HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -71,6 +71,9 @@ for folder in "${FEATURE_FOLDERS[@]}"; do
         put sendmail-config/woomera_archive.m4 "$folder/woomera_archive.m4"
     fi
 done
+
+put docs/man/woomera.8 /usr/local/share/man/man8/woomera.8
+put docs/man/woomera.yaml.5 /usr/local/share/man/man5/woomera.yaml.5
 
 if [[ -z $ROOT && -d /run/systemd/system ]]; then systemctl daemon-reload; fi
 echo "SES Woomera is installed. Next: /etc/woomera/config.yaml, then sudo -Hu woomera $PREFIX/bin/woomera check --offline"

@@ -12,13 +12,17 @@ from tests.deploy.conftest import CHECKOUT, Distributions, Environment, run
 SHARED = {
     "config.yaml": "config.yaml",
     "README.md": "README.md",
+    "CHANGELOG.md": "CHANGELOG.md",
+    "docs": "docs",
     "deploy/cloudformation.yaml": "cloudformation.yaml",
     "deploy/install.sh": "install.sh",
     "deploy/data-pipeline": "data-pipeline",
     "deploy/systemd": "systemd",
     "sendmail-config": "sendmail-config",
+    "docs/man/woomera.8": "../man/man8/woomera.8",
+    "docs/man/woomera.yaml.5": "../man/man5/woomera.yaml.5",
 }
-"""What of the checkout lies where in the wheel's share/woomera."""
+"""What of the checkout lies where in the wheel, from its share/woomera."""
 
 
 @pytest.mark.parametrize(("source", "target"), SHARED.items())

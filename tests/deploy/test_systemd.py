@@ -1,4 +1,4 @@
-"""install.sh and what it makes of a host: user, folders, units that systemd accepts, FEATURE files."""
+"""What install.sh makes of a host: user, folders, units that systemd accepts, FEATURE files, man pages."""
 
 import re
 import stat
@@ -39,7 +39,7 @@ def test_no_service_may_do_much_more_than_its_work(service: str) -> None:
 
 
 def test_a_milter_that_ended_is_started_again_however_it_ended_but_for_its_configuration() -> None:
-    """Without it all mail waits. SIGTERM from a stray kill ends it cleanly, which on-failure takes for good."""
+    """Without it all mail waits. A stray SIGTERM ends it with 0, which on-failure takes for its end."""
     for name in ("woomera-milter.service", "woomera-archive-milter.service"):
         unit = (UNITS / name).read_text(encoding="utf-8")
         assert re.findall(r"^Restart\w*=.*", unit, re.MULTILINE) == [
@@ -75,6 +75,12 @@ def test_the_folders_belong_to_woomera_and_are_closed_to_others(host: Path) -> N
 def test_sendmails_feature_files_are_put_where_m4_looks(host: Path) -> None:
     features = host / "usr/share/sendmail/cf/feature"
     assert {it.name for it in features.iterdir()} == {"woomera.m4", "woomera_archive.m4"}
+
+
+def test_the_man_pages_are_put_where_man_looks(host: Path) -> None:
+    for name in ("woomera.8", "woomera.yaml.5"):
+        page = host / f"usr/local/share/man/man{name[-1]}/{name}"
+        assert page.read_bytes() == (CHECKOUT / "docs" / "man" / name).read_bytes()
 
 
 def test_the_uninstall_of_operations_leaves_only_the_user_to_userdel(host: Path) -> None:
