@@ -94,6 +94,9 @@ def test_what_the_readmes_command_makes_for_debian_goes_into_debians_own_configu
     assert option(cf, "CACertFile") == "/etc/ssl/certs/ca-certificates.crt"
     assert re.findall(r"^Kaccess .*", cf, re.MULTILINE) == ["Kaccess hash -T<TMPF> /etc/mail/access"]
     assert re.findall(r"^DS(.*)", cf, re.MULTILINE) == re.findall(r"^DS(.*)", shipped_cf, re.MULTILINE)
+    with (tmp_path / "provider.m4").open("a", encoding="utf-8") as provider:
+        provider.write("FEATURE(`woomera_archive')dnl\n")
+    assert option(sendmail_cf.build(mc, tree), "InputMailFilters") == "woomera, woomera_archive"
 
 
 @pytest.mark.parametrize(
