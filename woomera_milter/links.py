@@ -12,11 +12,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    InvalidConfigError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from woomera_milter import aws, config
 from woomera_milter.cloudfront import CloudFrontSigner
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, TemporaryError
 
 if TYPE_CHECKING:
     from boto3 import Session
@@ -29,6 +36,12 @@ _REMEDY = (
     "sign with an IAM user's keys (links.profile, or links.access_key_id and links.secret_access_key), "
     "which live as long as the link says; a role's session ends after hours"
 )
+_SEE_WHY = (
+    "see why the program of links.profile (or storage.profile), or the instance's role, gives no keys; "
+    "where there is neither, set links.profile"
+)
+_CORRECT = "correct links.profile (or storage.profile), and what AWS's own files say of it"
+_MISTAKES = (ConfigParseError, InvalidConfigError, PartialCredentialsError, ProfileNotFound)
 _KEEP_LONGER = "let the bucket's lifecycle keep messages longer, or lower links.minimum"
 
 
@@ -47,7 +60,8 @@ class Signer:
     def ends_at(self, now: datetime, object_ends_at: datetime) -> datetime:
         """Return when a link to an object that lives until `object_ends_at` will end, in whole seconds.
 
-        Raise PermanentError where that is sooner than links.minimum, even with credentials read anew.
+        Raise PermanentError where that is sooner than links.minimum, even with credentials read anew;
+        TemporaryError where there are no credentials at the moment.
         """
         ends_at = self._end(now, object_ends_at)
         least = (now + self._links.minimum).replace(microsecond=0)
@@ -96,11 +110,18 @@ class Signer:
             session, _ = self._connected()
             credentials = session.get_credentials()
             token = credentials.get_frozen_credentials().token if credentials else None
-        except (BotoCoreError, ClientError, RuntimeError, ValueError) as error:
-            # botocore wraps neither STS's refusals, nor keys that come expired, nor a program's bad JSON.
-            raise _error(f"the signing credentials cannot be had ({type(error).__name__})") from error
+        except _MISTAKES as error:
+            raise _error(
+                f"the signing credentials cannot be had ({type(error).__name__})", _CORRECT
+            ) from error
+        except (BotoCoreError, ClientError, OSError, RuntimeError, ValueError) as error:
+            # botocore wraps neither STS's refusals, nor keys that come expired, nor a program that is
+            # missing or prints bad JSON. What asks a server or a program for keys may get them later.
+            raise _unavailable(f"the signing credentials cannot be had ({type(error).__name__})") from error
         if credentials is None:
-            raise _error("there are no credentials to sign with")
+            # An instance whose metadata service is away looks like one without a role.
+            self.forget_credentials()  # the client would stay without them
+            raise _unavailable("there are no credentials to sign with")
         # The end of temporary credentials is a private matter of botocore's, but there is no other source.
         expires_at: datetime | None = getattr(credentials, "_expiry_time", None)
         if token and expires_at is None:
@@ -140,6 +161,10 @@ class Signer:
             ),
         )
         return session, client
+
+
+def _unavailable(problem: str) -> TemporaryError:
+    return TemporaryError(f"links: {problem}", remedy=_SEE_WHY, reason="links")
 
 
 def _error(problem: str, remedy: str = _REMEDY) -> PermanentError:
