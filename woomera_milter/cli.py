@@ -12,6 +12,7 @@ from woomera_milter import cli_archive, cli_check, cli_report, cli_stored, cli_s
 from woomera_milter.cli_base import exits, load
 from woomera_milter.counters import Counters
 from woomera_milter.destinations import Destinations
+from woomera_milter.errors import TemporaryError
 from woomera_milter.intercept import Interceptor
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
@@ -101,7 +102,11 @@ def _interceptor(configuration: config.Config) -> Interceptor:
     settings = configuration.milter
     signer = Signer(configuration.links, configuration.storage)
     now = datetime.now(UTC)
-    signer.ends_at(now, now + configuration.storage.retention)
+    try:
+        signer.ends_at(now, now + configuration.storage.retention)
+    except TemporaryError as error:
+        # Small mail needs no links, and over-limit mail is better off with on_failure than without a milter.
+        log.warning(str(error))
     SpooledMessage(settings.spool).close()
     connections = settings.max_concurrent + extras.AT_ONCE
     store = Store(configuration.storage, connections, signer.forget_credentials)

@@ -348,6 +348,19 @@ def test_signer_that_cannot_reach_the_minimum_is_refused_at_start_with_the_remed
     assert "sooner than links.minimum allows; sign with an IAM user's keys" in str(refusal.value)
 
 
+def test_signer_without_credentials_at_start_makes_clients_wait_until_it_has_some(
+    role: Role, make_trial: MakeTrial
+) -> None:
+    trial = make_trial({"links": BY_ROLE})  # its program fails, as it has no lifetimes to read
+
+    assert 'problem="links: the signing credentials cannot be had' in trial.lab.milter.log_text()
+    trial.passes(small())
+    assert_kept_by_client(trial, over())
+
+    role.lives(timedelta(days=2))
+    assert hand_over(trial.lab.sendmail, over()).ok
+
+
 def test_signer_whose_credentials_run_out_later_makes_clients_wait(role: Role, make_trial: MakeTrial) -> None:
     role.lives(timedelta(hours=1, seconds=2), timedelta(minutes=50))
     trial = make_trial({"links": BY_ROLE})
