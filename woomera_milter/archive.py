@@ -22,8 +22,10 @@ CONCURRENT = 8
 STORE_TIMEOUT_S = 900.0
 """For one message: 150 MB at 170 KB/s."""
 
-# After so many failures without a success S3 is down, and a long backlog would only be failed one by one.
+# After so many failures of S3 without a success it is down: a long backlog would only be failed one by one.
 _FAILURES_IN_A_ROW = 2 * CONCURRENT
+_OF_S3 = frozenset({"store", "deadline"})
+"""The reasons for which other messages would fail, too; a damaged copy keeps no other one from S3."""
 
 
 Pending = dict[Future[tuple[str, int]], str]
@@ -57,6 +59,8 @@ class Result:
     """Those of a dry run."""
     failed: list[tuple[str, WoomeraError]] = field(default_factory=list)
     not_tried: int = 0
+    is_hopeless: bool = False
+    """Whether further messages would fail, too."""
     _failures_in_a_row: int = 0
 
     def add(self, size_bytes: int) -> None:
@@ -69,20 +73,17 @@ class Result:
         """Note a message that is not."""
         log.not_archived(name, error.reason, str(error))
         self.failed.append((name, error))
-        self._failures_in_a_row += 1
-
-    @property
-    def is_hopeless(self) -> bool:
-        """Whether further messages would fail, too."""
-        refused = bool(self.failed) and isinstance(self.failed[-1][1], PermanentError)
-        return refused or self._failures_in_a_row >= _FAILURES_IN_A_ROW
+        if error.reason in _OF_S3:
+            self._failures_in_a_row += 1
+            if isinstance(error, PermanentError) or self._failures_in_a_row >= _FAILURES_IN_A_ROW:
+                self.is_hopeless = True
 
     @property
     def exit_status(self) -> int:
-        """0 all done, 1 done in part, else that of the last error."""
+        """0 all done, 1 done in part, else 78 where an error needs a person, 75 where all may pass."""
         if not self.failed:
             return 0
-        return 1 if self.count else self.failed[-1][1].exit_status
+        return 1 if self.count else max(error.exit_status for _, error in self.failed)
 
 
 class Shipper:

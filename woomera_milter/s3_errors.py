@@ -20,6 +20,9 @@ CREDENTIAL_ERRORS = frozenset(
         "TokenRefreshRequired",
     }
 )
+# What S3 answers with 4xx, though the same request may succeed later.
+_PASSING_STATUSES = frozenset({408, 429})
+_PASSING_CODES = frozenset({"BadDigest", "IncompleteBody", "RequestTimeout", "SlowDown"})
 _RENEWAL = "see why these credentials are not renewed: the instance's role, or storage.profile"
 _REMEDIES = {
     "NoSuchBucket": "create the bucket, or correct storage.bucket",
@@ -55,7 +58,9 @@ def explained(error: ClientError | BotoCoreError, attempted: str) -> WoomeraErro
     code = code_of(error)
     answer = error.response if isinstance(error, ClientError) else {}
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    permanent = 300 <= status < 500 and code not in {"BadDigest", "RequestTimeout", "SlowDown"}
+    # "Throttl": KMS names its own refusals as it likes (ThrottlingException, KMS.ThrottlingException).
+    passes = code in _PASSING_CODES or status in _PASSING_STATUSES or "Throttl" in code
+    permanent = 300 <= status < 500 and not passes
     kind = (
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )

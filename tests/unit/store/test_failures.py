@@ -94,6 +94,27 @@ def test_failure_that_may_pass_is_temporary(fault: Fault, juicefs: Juicefs, spoo
     assert_safe_to_log(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "BadDigest"),
+        (400, "IncompleteBody"),
+        (400, "RequestTimeout"),
+        (400, "ThrottlingException"),
+        (408, "RequestTimeout"),
+        (408, "Gateway"),
+        (429, "TooManyRequests"),
+    ],
+)
+def test_refusal_that_another_try_may_not_hear_is_temporary(
+    status: int, code: str, script: Script, spooled: SpooledMessage
+) -> None:
+    script.answers = [refusal(status, code)]
+
+    with pytest.raises(TemporaryError, match=code):
+        put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
+
+
 def test_passing_failure_is_tried_again_with_the_whole_message(
     script: Script, spooled: SpooledMessage
 ) -> None:
