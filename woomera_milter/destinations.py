@@ -72,6 +72,8 @@ class Destinations:
             return True
         if answer.returncode not in (_EX_OK, _EX_NOUSER):
             raise _UnsureError(f"sendmail -bv ended with status {answer.returncode}")
+        if not found and answer.returncode == _EX_OK:
+            raise _UnsureError("sendmail -bv names no mailer; see whether milter.sendmail is sendmail's own")
         if _UNPRIVILEGED in answer.stdout:
             # To an ordinary user sendmail calls everything local whose alias or .forward he cannot read.
             for alias_files in _ALIAS_FILES.findall(answer.stdout):

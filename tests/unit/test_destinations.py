@@ -203,6 +203,21 @@ def test_sendmail_that_fails_leaves_a_doubt_and_the_message_is_intercepted(
     assert doubts(caplog) == [why]
 
 
+@pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param("exit 0", id="nothing"),
+        pytest.param("echo 'Mail Delivery Status Report will be mailed to <root>.'", id="as Postfix does"),
+        pytest.param("echo 'root@rig.example.com verified'", id="as Exim does"),
+    ],
+)
+def test_program_that_ends_well_and_names_no_mailer_leaves_a_doubt(
+    shell: str, make_program: MakeProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(make_program(shell), "root")
+    assert doubts(caplog) == ["sendmail -bv names no mailer; see whether milter.sendmail is sendmail's own"]
+
+
 def test_sendmail_that_names_the_relay_is_believed_whatever_its_status(make_program: MakeProgram) -> None:
     said = "ops@example.org... deliverable: mailer relay, host [127.0.0.3], user ops@example.org"
 
