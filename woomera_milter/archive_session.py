@@ -18,9 +18,16 @@ class ArchiveSession(Transaction):
     """A message of which a copy is kept where it is large enough and bound for the relay."""
 
     def __init__(
-        self, min_size_bytes: int, spool: ArchiveSpool, destinations: Destinations, envelope_sender: str
+        self,
+        min_size_bytes: int,
+        spool: ArchiveSpool,
+        destinations: Destinations,
+        envelope_sender: str,
+        *,
+        trust_msg_size: bool = True,
     ) -> None:
         super().__init__(envelope_sender)
+        self._trust_msg_size = trust_msg_size
         self._min_size_bytes = min_size_bytes
         self._spool = spool
         self._destinations = destinations
@@ -28,8 +35,13 @@ class ArchiveSession(Transaction):
         self._draft: Draft | None = None
 
     def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
-        """Tell whether the body is needed: not where {msg_size} is small, or the mail stays on this host."""
+        """Tell whether the body is needed: not where {msg_size} is small, or the mail stays on this host.
+
+        {msg_size} is that of the message as it came in: a filter may have made it larger since.
+        """
         self._queue_id = queue_id
+        if not self._trust_msg_size:
+            msg_size = None
         if msg_size is not None and msg_size < self._min_size_bytes:
             log.passed(queue_id, "small", msg_size=msg_size)
             return False
@@ -62,8 +74,8 @@ class ArchiveSession(Transaction):
             return Verdict.PASS
         size_bytes = self._draft.size_bytes
         if size_bytes < self._min_size_bytes:
-            # A filter before us has made it smaller: it is a notice, most likely.
-            log.passed(self._queue_id, "made small by another filter", size_bytes=size_bytes)
+            # Where {msg_size} is trusted a filter before us has made it smaller: it is a notice, most likely.
+            log.passed(self._queue_id, "small after other filters", size_bytes=size_bytes)
             return Verdict.PASS
         try:
             name = self._draft.keep(self._envelope, socket.gethostname(), self._queue_id, datetime.now(UTC))

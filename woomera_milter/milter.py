@@ -285,7 +285,13 @@ def serve(
 def serve_archive(configuration: config.Config, spool: ArchiveSpool, destinations: Destinations) -> None:
     """Serve the archive milter's socket, as `serve` does the main one's."""
     settings = configuration.archive
-    new_session = partial(ArchiveSession, settings.min_size, spool, destinations)
+    new_session = partial(
+        ArchiveSession,
+        settings.min_size,
+        spool,
+        destinations,
+        trust_msg_size=configuration.milter.trust_msg_size,
+    )
     _serve(ARCHIVE, settings.socket, new_session, ARCHIVE_FINISH_S, contextlib.nullcontext())
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from rig import messages
 from rig.archive_lab import ArchiveLab
+from rig.filters import Footer
 from rig.lab import BUCKET
 from rig.messages import MB, RECIPIENT, SENDER
 from rig.s3 import Juicefs
@@ -91,6 +92,19 @@ def test_small_mail_is_let_go_unread(lab: ArchiveLab) -> None:
 
     assert lab.kept() == []
     assert f"{exchange.queue_id}: passed why=small" in lab.milter.log_text()
+
+
+def test_what_a_filter_before_makes_large_is_kept_where_msg_size_is_not_trusted(make_lab: MakeLab) -> None:
+    small = messages.message()
+    with Footer(b"Confidential.\r\n" * (len(OVER) // 15)) as footer:
+        lab = make_lab(
+            configuration={"milter": {"trust_msg_size": False}},
+            filters_before=[f"inet:{footer.port}@127.0.0.1"],
+        )
+
+        assert lab.send(small, (RECIPIENT,)).ok
+
+        assert [copy.message for copy in lab.kept()] == [small + footer.text]
 
 
 @pytest.mark.parametrize(
