@@ -74,7 +74,7 @@ class ArchiveSpool:
         return [Copy(self.folder / name) for name in names]
 
     def remove_unfinished(self) -> None:
-        """Remove what a milter that was killed had begun; only for the milter, at its start."""
+        """Remove what a killed milter had begun; only for one that has the socket, ahead of all mail."""
         for path in self.folder.glob(f"{_UNFINISHED}*"):
             path.unlink(missing_ok=True)
 

@@ -33,7 +33,6 @@ def serve(configuration: config.Config) -> None:
 
     spool = _spool(configuration)
     spool.free_bytes()
-    spool.remove_unfinished()
     settings = configuration.milter
     milter.serve_archive(configuration, spool, Destinations(settings.mailers, settings.sendmail))
     # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.

@@ -292,7 +292,14 @@ def serve_archive(configuration: config.Config, spool: ArchiveSpool, destination
         destinations,
         trust_msg_size=configuration.milter.trust_msg_size,
     )
-    _serve(ARCHIVE, settings.socket, new_session, ARCHIVE_FINISH_S, contextlib.nullcontext())
+    _serve(ARCHIVE, settings.socket, new_session, ARCHIVE_FINISH_S, _without_remains(spool))
+
+
+@contextlib.contextmanager
+def _without_remains(spool: ArchiveSpool) -> Iterator[None]:
+    """Remove what a killed milter had begun. The socket is ours by now, so no living one works there."""
+    spool.remove_unfinished()
+    yield
 
 
 def _serve(
@@ -302,6 +309,7 @@ def _serve(
     finish_s: float,
     meanwhile: AbstractContextManager[object],
 ) -> None:
+    """Serve; `meanwhile` is entered once the socket is ours, and before the first message comes."""
     bound_memory()
     in_hand = InHand()
     Milter.factory = partial(Connection, role, new_session, in_hand)

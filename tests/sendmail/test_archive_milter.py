@@ -216,3 +216,14 @@ def test_copy_that_a_killed_milter_had_begun_is_gone_after_its_restart_and_the_m
     assert len(lab.ses.wait_for(1)[0].message) >= len(message)
     assert len(left) == 1
     assert list(lab.spool.iterdir()) == []
+
+
+def test_second_archive_milter_does_not_start_and_leaves_what_the_first_has_begun(lab: ArchiveLab) -> None:
+    begun = lab.spool / ".unfinished-by-the-first"
+    begun.touch()
+
+    second = lab.run_job("archive-milter")
+
+    assert second.returncode == 75
+    assert "archive.socket: " in second.stderr
+    assert begun.exists()
