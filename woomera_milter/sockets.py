@@ -29,23 +29,31 @@ def connected(address: str, timeout_s: float) -> socket.socket:
 
 
 def make_way(section: str, address: str) -> None:
-    """Remove the socket file that a killed milter has left; refuse to take a living one's place."""
+    """Remove the socket file that a killed milter has left.
+
+    Raise PermanentError where a living one serves there, or something else has that name. A folder that is
+    missing, or not ours, is for opening the socket to tell.
+    """
     if not address.startswith("unix:"):
         return
     path = Path(address.partition(":")[2])
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(str(path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
-        except OSError:
-            path.unlink()
-            return
-    raise PermanentError(
-        f"{section}.socket: another process already serves {path}",
-        remedy="stop it first",
-        reason="socket",
-    )
+        except ConnectionRefusedError:
+            if path.is_socket():
+                with contextlib.suppress(OSError):
+                    path.unlink()
+                return
+            problem, remedy = f"{path} is something else than a socket", "name a path that is free"
+        except OSError as error:  # a socket of another kind, or of another user, who may be using it
+            problem = f"{path} cannot be asked whether it is in use ({error.strerror or error})"
+            remedy = "see whose it is, and remove it if nobody uses it"
+        else:
+            problem, remedy = f"another process already serves {path}", "stop it first"
+    raise PermanentError(f"{section}.socket: {problem}", remedy=remedy, reason="socket")
 
 
 def nudged(address: str) -> AbstractContextManager[None]:

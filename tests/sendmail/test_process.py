@@ -92,6 +92,39 @@ def test_living_milters_unix_socket_is_not_taken_and_it_goes_on_serving(
     assert accepts_at(path)
 
 
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_whatever_else_has_the_sockets_name_is_left_and_named_with_the_remedy(
+    make_milter: MakeMilter, tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "precious"
+    if what == "file":
+        path.write_text("precious")
+    else:
+        path.mkdir()
+
+    status, said = exit_of(make_milter(f"unix:{path}"))
+
+    assert status == 78
+    assert f"milter.socket: {path} is something else than a socket; name a path that is free" in said
+    assert "Traceback" not in said
+    assert path.is_dir() or path.read_text() == "precious"
+
+
+def test_socket_of_which_nobody_can_tell_whether_it_is_in_use_is_left(
+    make_milter: MakeMilter, tmp_path: Path
+) -> None:
+    path = tmp_path / "log.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as others:
+        others.bind(str(path))
+
+        status, said = exit_of(make_milter(f"unix:{path}"))
+
+    assert status == 78
+    assert f"milter.socket: {path} cannot be asked whether it is in use (" in said
+    assert "Traceback" not in said
+    assert path.is_socket()
+
+
 def test_port_that_is_taken_is_named_with_the_remedy(make_milter: MakeMilter) -> None:
     first = make_milter(inet())
     first.start()
