@@ -81,12 +81,22 @@ class Signer:
             self._connection = None
 
     def sign(self, key: str, ends_at: datetime) -> str:
-        """Return a link to `key` (below storage.prefix) that works until `ends_at`."""
+        """Return a link to `key` (below storage.prefix) that works until `ends_at`.
+
+        Raise TemporaryError where the clock was put back since then: S3 refuses a link of more than 7 days,
+        and a shorter one would end sooner than is said.
+        """
         if self._cloudfront:
             return self._cloudfront.sign(key, ends_at)
         _, client = self._connected()
         while True:
             signed_at = datetime.now(UTC).replace(microsecond=0)
+            if ends_at - signed_at > SIGV4_LONGEST:
+                raise TemporaryError(
+                    "links: the clock was put back while they were made",
+                    remedy="try again; see that the clock of this host is slewed, as chrony does",
+                    reason="links",
+                )
             link = client.generate_presigned_url(
                 "get_object",
                 Params={"Bucket": self._storage.bucket, "Key": self._storage.prefix + key},

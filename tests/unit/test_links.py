@@ -18,7 +18,7 @@ from tests.unit.signers import (
     signer,
     write_keys,
 )
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, TemporaryError
 
 REGIONS = {
     "us-east-1": "s3.us-east-1.amazonaws.com",
@@ -159,6 +159,16 @@ def test_link_that_is_signed_later_still_ends_when_it_was_said_to() -> None:
     ends_at = one.ends_at(decided_at, decided_at + MONTH)
 
     assert end_of(one.sign(KEY, ends_at)) == ends_at
+
+
+def test_link_that_a_clock_put_back_makes_too_long_for_s3_is_not_made() -> None:
+    one = signer()
+    decided_at = datetime.now(UTC) + timedelta(seconds=2)  # by the clock as it went before
+
+    ends_at = one.ends_at(decided_at, decided_at + MONTH)
+
+    with pytest.raises(TemporaryError, match="the clock was put back"):
+        one.sign(KEY, ends_at)
 
 
 def test_link_that_would_live_shorter_than_the_minimum_is_not_made() -> None:
