@@ -29,7 +29,7 @@ def connected(address: str, timeout_s: float) -> socket.socket:
 
 
 def make_way(section: str, address: str) -> None:
-    """Remove the socket file that a killed milter has left.
+    """Remove the socket file that a milter has left.
 
     Raise PermanentError where a living one serves there, or something else has that name. A folder that is
     missing, or not ours, is for opening the socket to tell.
@@ -42,13 +42,18 @@ def make_way(section: str, address: str) -> None:
             probe.connect(str(path))
         except (FileNotFoundError, NotADirectoryError):
             return
-        except ConnectionRefusedError:
-            if path.is_socket():
-                with contextlib.suppress(OSError):
+        except (ConnectionRefusedError, PermissionError):
+            # Another user's, too: root's, who ran a milter by hand. A living one loses its name, no mail.
+            try:
+                is_socket = path.is_socket()
+                if is_socket:
                     path.unlink()
+            except OSError:
+                return
+            if is_socket:
                 return
             problem, remedy = f"{path} is something else than a socket", "name a path that is free"
-        except OSError as error:  # a socket of another kind, or of another user, who may be using it
+        except OSError as error:  # a socket of another kind, which may be in use
             problem = f"{path} cannot be asked whether it is in use ({error.strerror or error})"
             remedy = "see whose it is, and remove it if nobody uses it"
         else:
