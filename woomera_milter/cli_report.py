@@ -54,7 +54,11 @@ class Look:
 
 @click.command("report")
 @click.option("--period", "kind", type=click.Choice(get_args(Kind)), help="Instead of report.period.")
-@click.option("--until", type=_Day(), help="The period that ends before this day (today, in UTC).")
+@click.option(
+    "--until",
+    type=_Day(),
+    help="The period that ends before this day (UTC). Without: the last that ended; a week ends with Sunday.",
+)
 @click.option("--print", "as_text", is_flag=True, help="Show the report as text; send nothing.")
 @click.option(
     "--html", "html_path", type=click.Path(path_type=Path), help="Write the report as HTML; send nothing."
@@ -77,7 +81,8 @@ def report_command(
         raise click.UsageError("--print and --json both write to stdout; give one of them")
     configuration = load(path)
     now = datetime.now(UTC)
-    period = Period.before(kind or configuration.report.period, until or (now - _SETTLES_WITHIN).date())
+    kind, today = kind or configuration.report.period, (now - _SETTLES_WITHIN).date()
+    period = Period.before(kind, until) if until else Period.last(kind, today)
     sends = not dry_run and bool(configuration.report.to)
     if as_text or html_path or (as_json and not sends):
         _look(_gathered(configuration, period, now), Look(as_text, html_path, as_json), configuration, now)

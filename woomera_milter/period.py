@@ -14,7 +14,7 @@ _DAY = timedelta(days=1)
 class Period:
     """From the beginning of `first` to the beginning of `until`, in UTC.
 
-    A week is the seven days before `until`; a month is the last calendar month that ended by then, so its
+    A week is any seven days; a month is the last calendar month that ended by then, so its
     report is the same on whatever day of the next month it is made.
     """
 
@@ -31,6 +31,14 @@ class Period:
             return cls(kind, day - 7 * _DAY, day)
         until = day.replace(day=1)
         return cls(kind, (until - _DAY).replace(day=1), until)
+
+    @classmethod
+    def last(cls, kind: Kind, today: date) -> "Period":
+        """Return the last period of this kind that ended before `today` began.
+
+        Weeks begin on Monday here (ISO 8601), so that a timer finds one of them all week.
+        """
+        return cls.before(kind, today - today.weekday() * _DAY if kind == "week" else today)
 
     @property
     def previous(self) -> "Period":

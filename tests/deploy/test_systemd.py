@@ -58,6 +58,14 @@ def test_every_timer_has_its_service_and_every_job_a_timer() -> None:
     )
 
 
+def test_a_report_that_failed_in_the_morning_is_tried_again_that_day() -> None:
+    timer = (UNITS / "woomera-report.timer").read_text()
+    [schedule] = re.findall(r"^OnCalendar=(.+)", timer, re.MULTILINE)
+    at_noon = ("--base-time=2026-11-24 12:00 UTC", "--iterations=1")
+    told = run("systemd-analyze", "calendar", *at_noon, schedule)
+    assert "2026-11-24" in re.split("Next elapse: ", told)[1]
+
+
 def test_the_folders_belong_to_woomera_and_are_closed_to_others(host: Path) -> None:
     passwd = (host / "etc/passwd").read_text()
     uid, gid = (int(it) for it in re.findall(r"^woomera:x:(\d+):(\d+):", passwd, re.MULTILINE)[0])

@@ -24,6 +24,17 @@ def test_a_period_is_the_last_that_ends_before_the_day(kind: Kind, day: str, fir
     assert (period.first.isoformat(), period.until.isoformat()) == (first, until)
 
 
+@pytest.mark.parametrize("day", range(23, 30), ids=lambda it: f"November {it}")
+def test_the_last_week_is_one_from_monday_to_sunday_on_whatever_day_it_is_asked_for(day: int) -> None:
+    """A timer that asks each day has one report to send, and not seven that overlap."""
+    assert Period.last("week", date(2026, 11, day)) == Period.before("week", date(2026, 11, 23))
+
+
+@pytest.mark.parametrize("kind", ["day", "month"])
+def test_the_last_day_and_the_last_month_end_before_today(kind: Kind) -> None:
+    assert Period.last(kind, date(2026, 11, 24)) == Period.before(kind, date(2026, 11, 24))
+
+
 @pytest.mark.parametrize(
     ("kind", "first", "until"),
     [
