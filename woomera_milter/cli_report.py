@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_args
@@ -83,6 +83,7 @@ def report_command(
     now = datetime.now(UTC)
     kind, today = kind or configuration.report.period, (now - _SETTLES_WITHIN).date()
     period = Period.before(kind, until) if until else Period.last(kind, today)
+    period = replace(period, so_far=period.until > today)
     sends = not dry_run and bool(configuration.report.to)
     if as_text or html_path or (as_json and not sends):
         _look(_gathered(configuration, period, now), Look(as_text, html_path, as_json), configuration, now)

@@ -15,12 +15,14 @@ class Period:
     """From the beginning of `first` to the beginning of `until`, in UTC.
 
     A week is any seven days; a month is the last calendar month that ended by then, so its
-    report is the same on whatever day of the next month it is made.
+    report is the same on whatever day of the next month it is made. `so_far`: it has not ended, so what is
+    told of it is no more than the beginning.
     """
 
     kind: Kind
     first: date
     until: date
+    so_far: bool = False
 
     @classmethod
     def before(cls, kind: Kind, day: date) -> "Period":
@@ -62,12 +64,19 @@ class Period:
 
     @property
     def name(self) -> str:
-        """The name of its report, the same on all hosts: `day-2026-11-24`."""
-        return f"{self.kind}-{self.first.isoformat()}"
+        """The name of its report, the same on all hosts: `day-2026-11-24`.
+
+        A report so far has a name of its own: the period's own is still to come.
+        """
+        return f"{self.kind}-{self.first.isoformat()}{'-so-far' if self.so_far else ''}"
 
     @property
     def title(self) -> str:
         """Return it in words."""
+        return f"{self._days_in_words}{', so far' if self.so_far else ''}"
+
+    @property
+    def _days_in_words(self) -> str:
         if self.kind == "day":
             return f"{self.first:%A} {spoken(self.first)}"
         if self.kind == "month":

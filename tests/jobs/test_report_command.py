@@ -2,7 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +11,17 @@ import pytest
 from rig.jobs import Jobs, over_limit, text_of
 from woomera_milter.counters import Amount, Tally
 
-UNTIL = ["--until", "2026-11-25"]
+UNTIL = ["--until", "2026-10-21"]
 ADMINS = ["postmaster@example.com", "second@example.org"]
-KEY = "stats/2026-11-24/host-1-20261124T000000.000000Z.json"
+KEY = "stats/2026-10-20/host-1-20261020T000000.000000Z.json"
 
 
 def snapshot(**changes: Any) -> bytes:
     about = {
         "source": "milter",
         "host": "host-1",
-        "day": "2026-11-24",
-        "written_at": "2026-11-25T00:00:00Z",
+        "day": "2026-10-20",
+        "written_at": "2026-10-21T00:00:00Z",
         "every_s": 300,
         "stopped": False,
     }
@@ -48,21 +48,31 @@ def test_many_runs_at_once_send_one_mail_to_all_administrators(reporting: Jobs) 
     [sent] = reporting.ses.accepted
     assert (sent.envelope_sender, list(sent.recipients)) == ("woomera@example.com", ADMINS)
     [mail] = reporting.notices
-    assert mail["Subject"] == "[SES Woomera] Tuesday 24 November 2026: 2 intercepted, all is well"
+    assert mail["Subject"] == "[SES Woomera] Tuesday 20 October 2026: 2 intercepted, all is well"
     assert "Intercepted (stored, notice sent): 2, 28.6 MB" in text_of(mail)
 
 
 def test_a_second_run_says_that_it_is_done_already(reporting: Jobs) -> None:
     reporting.run("report", *UNTIL)
     again = reporting.run("report", *UNTIL)
-    assert (again.status, "reports/day-2026-11-24.json" in again.stdout) == (0, True)
+    assert (again.status, "reports/day-2026-10-20.json" in again.stdout) == (0, True)
     assert len(reporting.ses.accepted) == 1
+
+
+def test_a_report_of_a_day_that_has_not_ended_leaves_the_days_own_to_be_sent(reporting: Jobs) -> None:
+    configure(reporting, quiet="send")
+    today = datetime.now(UTC).date()
+    for _ in range(2):
+        assert reporting.run("report", "--until", (today + timedelta(days=1)).isoformat()).status == 0
+    [mail] = reporting.notices
+    assert f"{today.year}, so far: " in mail["Subject"]
+    assert f"reports/day-{today}.json" not in reporting.keys("reports/")
 
 
 def test_each_kind_of_period_has_a_report_of_its_own(reporting: Jobs) -> None:
     for kind in ("day", "week", "month"):
-        assert reporting.run("report", "--period", kind, "--until", "2026-12-01").status == 0
-    named = ["reports/month-2026-11-01.json", "reports/week-2026-11-24.json"]
+        assert reporting.run("report", "--period", kind, "--until", "2026-11-03").status == 0
+    named = ["reports/month-2026-10-01.json", "reports/week-2026-10-27.json"]
     assert [it for it in reporting.keys("reports/") if it in named] == named
 
 
@@ -79,7 +89,7 @@ def test_looking_sends_and_writes_nothing(arguments: list[str], reporting: Jobs,
 
 def test_the_json_document_is_all_that_stands_on_stdout(reporting: Jobs) -> None:
     document = reporting.run("report", *UNTIL, "--json").document
-    assert document["period"] == {"kind": "day", "from": "2026-11-24", "until": "2026-11-25"}
+    assert document["period"] == {"kind": "day", "from": "2026-10-20", "until": "2026-10-21"}
     assert document["passed"] == {"count": 7, "bytes": 700}
     assert document["intercepted"] == {"count": 2, "bytes": 30_000_000}
     assert (document["failed"], document["attention"]) == ({}, [])
@@ -92,13 +102,13 @@ def test_the_json_document_is_all_that_stands_on_stdout(reporting: Jobs) -> None
 def test_text_and_html_can_be_looked_at_together(reporting: Jobs, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     done = reporting.run("report", *UNTIL, "--print", "--html", str(path))
-    assert done.stdout.startswith("SES Woomera, Tuesday 24 November 2026\n")
+    assert done.stdout.startswith("SES Woomera, Tuesday 20 October 2026\n")
     assert "28.6 MB" in path.read_text(encoding="utf-8")
 
 
 def test_a_dry_run_tells_whom_the_mail_would_go_to(reporting: Jobs) -> None:
     done = reporting.run("report", *UNTIL, "--dry-run")
-    assert f"would go to {', '.join(ADMINS)}: [SES Woomera] Tuesday 24 November 2026" in done.stdout
+    assert f"would go to {', '.join(ADMINS)}: [SES Woomera] Tuesday 20 October 2026" in done.stdout
 
 
 def test_what_sweeps_did_is_told(reporting: Jobs) -> None:
@@ -106,7 +116,7 @@ def test_what_sweeps_did_is_told(reporting: Jobs) -> None:
     nobody = over_limit().replace(b"To: recipient@example.org", b"To: undisclosed-recipients:;")
     key = reporting.archive("b", nobody)
     reporting.run("sweep")
-    tomorrow = datetime.fromtimestamp(datetime.now(UTC).timestamp() + 86_400, UTC).date().isoformat()
+    tomorrow = (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
     document = reporting.run("report", "--period", "week", "--until", tomorrow, "--json").document
     assert document["swept"] == {"notified": 1, "failed": 1}
     [matter] = [it for it in document["attention"] if it["kind"] == "untold"]
@@ -114,11 +124,11 @@ def test_what_sweeps_did_is_told(reporting: Jobs) -> None:
 
 
 def test_an_object_that_is_no_json_is_named_and_the_rest_is_told(reporting: Jobs) -> None:
-    reporting.put("stats/2026-11-24/stranger.json", b"no JSON")
+    reporting.put("stats/2026-10-20/stranger.json", b"no JSON")
     document = reporting.run("report", *UNTIL, "--json").document
     assert document["intercepted"]["count"] == 2
     assert [(it["kind"], it["details"]) for it in document["attention"]] == [
-        ("unreadable", ["stats/2026-11-24/stranger.json"])
+        ("unreadable", ["stats/2026-10-20/stranger.json"])
     ]
 
 

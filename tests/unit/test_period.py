@@ -1,5 +1,6 @@
 """A report's period is whole UTC days, the same on every host and at whatever hour it is asked for."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -63,6 +64,13 @@ def test_it_covers_its_first_moment_and_not_that_of_the_next() -> None:
 def test_its_name_is_that_of_kind_and_first_day_alone() -> None:
     assert Period.before("month", date(2026, 12, 5)).name == Period.before("month", date(2026, 12, 1)).name
     assert Period.before("day", date(2026, 11, 24)).name == "day-2026-11-23"
+
+
+def test_what_is_told_before_its_end_has_a_name_and_a_title_of_its_own() -> None:
+    ended = Period.before("day", date(2026, 11, 24))
+    so_far = replace(ended, so_far=True)
+    assert (so_far.name, so_far.title) == (f"{ended.name}-so-far", f"{ended.title}, so far")
+    assert so_far.previous == ended.previous
 
 
 def test_the_last_days_end_with_the_one_before() -> None:
