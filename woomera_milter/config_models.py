@@ -39,10 +39,12 @@ from woomera_milter.config_types import (
     Duration,
     Line,
     Name,
+    Password,
     PositiveDuration,
     Secret,
     Size,
     Truth,
+    UserName,
 )
 
 
@@ -133,8 +135,8 @@ class Mail(Section):
     host: MailHost = "localhost"
     port: Port = 25
     starttls: Truth = False
-    username: Name | None = None
-    password: Secret | None = None
+    username: UserName | None = None
+    password: Password | None = None
     region: Region | None = None
     endpoint_url: Endpoint | None = None
 

@@ -181,6 +181,17 @@ def parse_secret(value: object) -> SecretStr:
     return SecretStr(str(value))
 
 
+def _parse_password(value: object) -> SecretStr:
+    """smtplib sends user name and password in ASCII only."""
+    secret = parse_secret(value)
+    if not secret.get_secret_value().isascii():
+        raise ValueError(
+            "the value has a character beyond ASCII in it, which Woomera's login cannot send; "
+            "choose another password"
+        )
+    return secret
+
+
 def _parse_access_key_id(value: object) -> str:
     """No secret, but where a person swapped the two keys it is one: so messages do not show it either."""
     key_id = parse_secret(value).get_secret_value()
@@ -202,5 +213,7 @@ Truth = Annotated[bool, BeforeValidator(_parse_truth)]
 Count = Annotated[int, whole_number(1, 1000)]
 Line = Annotated[str, BeforeValidator(none_is_empty(_parse_line))]
 Name = Annotated[str, matching(r"\S+", "a name", "write it without spaces, or null for none")]
+UserName = Annotated[str, matching(r"[!-~]+", "a name", "write it in ASCII without spaces, or null for none")]
 Secret = Annotated[SecretStr, BeforeValidator(parse_secret)]
+Password = Annotated[SecretStr, BeforeValidator(_parse_password)]
 AccessKeyId = Annotated[str, BeforeValidator(_parse_access_key_id)]
