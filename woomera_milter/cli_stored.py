@@ -59,7 +59,7 @@ def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bo
         click.echo(json.dumps(_document(resent, dry_run), indent=1, ensure_ascii=False))
     else:
         _print(resent, dry_run)
-    if resent.refused:
+    if resent.refused or not resent.is_recorded:
         sys.exit(EX_PARTLY)
 
 

@@ -153,7 +153,7 @@ def not_notified(message_id: str, reason: str) -> None:
 
 
 def not_recorded(message_id: str, reason: str, problem: str) -> None:
-    """What was done about an archived message could not be written down; the next sweep sees to it."""
+    """What a sweep or `woomera resend` did could not be written down; of a sweep, the next one sees to it."""
     _event(logging.WARNING, NO_QUEUE_ID, "not-recorded", id=message_id, reason=reason, problem=problem)
 
 

@@ -37,7 +37,10 @@ _MAILBOX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A recipient who gets nothing, however often it is tried; the reason is one sentence without links."""
+    """A recipient who gets nothing, however often it is tried; the reason is one sentence without links.
+
+    Those of `UnsentError.left` have got nothing yet, or maybe.
+    """
 
     recipient: str
     reason: str
@@ -58,6 +61,17 @@ class UnsentError(TemporaryError):
     def __init__(self, problem: str, delivery: Delivery, *, remedy: str) -> None:
         super().__init__(problem, remedy=remedy, reason="mail")
         self.delivery = delivery
+
+    def left(self, recipients: Sequence[str]) -> tuple[Refusal, ...]:
+        """Return those of all `recipients` who were not served, each with the reason."""
+        delivery = self.delivery
+        settled = {*delivery.accepted, *(it.recipient for it in delivery.refused)}
+        rest = [it for it in dict.fromkeys(recipients) if it not in settled]
+        not_sent = f"not sent, since {self.problem}"
+        return (
+            *delivery.refused,
+            *(Refusal(it, str(self) if it in delivery.unsure else not_sent) for it in rest),
+        )
 
 
 class UnknownOutcomeError(UnsentError):

@@ -7,13 +7,13 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from woomera_milter import config, mime, new_notice, stored
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter import config, log, mime, new_notice, stored
+from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
 from woomera_milter.extras import Source
 from woomera_milter.facts import facts_of
 from woomera_milter.headers import HeaderField
 from woomera_milter.links import Signer
-from woomera_milter.mailer import Mailer, Refusal, UnsentError
+from woomera_milter.mailer import Delivery, Mailer, Refusal, UnsentError
 from woomera_milter.notice import Composer, Links
 from woomera_milter.offload import Offload, Offloaded, listed
 from woomera_milter.spool import Deadline, SpooledMessage
@@ -26,12 +26,16 @@ _HEADER_BYTES = 1024 * 1024  # what sendmail passes on is shorter
 
 @dataclass(frozen=True, slots=True)
 class Resent:
-    """Who has got the notice again, who has not and why, and until when its links work."""
+    """Who has got the notice again, who has not and why, and until when its links work.
+
+    `is_recorded`: the sidecar tells of it, too.
+    """
 
     id: str
     accepted: tuple[str, ...]
     refused: tuple[Refusal, ...]
     links_expire_at: datetime
+    is_recorded: bool = True
 
 
 class Resend:
@@ -51,7 +55,7 @@ class Resend:
         """Send the notice to all recipients of the message, or to one of them.
 
         Raise PermanentError where there is no such message or recipient, and the errors of Store, Signer
-        and Mailer.
+        and Mailer, as long as nobody has it: whoever tries again would send those who have it a second one.
         """
         sidecar = stored.find(self._store, message_id)
         recipients = _recipients(sidecar, only_to)
@@ -64,10 +68,16 @@ class Resend:
         try:
             delivery = self._mailer.send(envelope_sender, recipients, self._notice(sidecar, offloaded, now))
         except UnsentError as error:
-            self._record(sidecar, offloaded, error.delivery.accepted, now)
-            raise
-        self._record(sidecar, offloaded, delivery.accepted, now)
-        return Resent(message_id, delivery.accepted, delivery.refused, offloaded.links_expire_at)
+            if not error.delivery.accepted:
+                raise
+            delivery = Delivery(error.delivery.accepted, error.left(recipients))
+        is_recorded = True
+        try:
+            self._record(sidecar, offloaded, delivery.accepted, now)
+        except WoomeraError as error:
+            log.not_recorded(message_id, error.reason, str(error))
+            is_recorded = False
+        return Resent(message_id, delivery.accepted, delivery.refused, offloaded.links_expire_at, is_recorded)
 
     def _renewed(self, sidecar: Sidecar, stored: Stored) -> Offloaded:
         value = sidecar.value
@@ -120,7 +130,7 @@ class Resend:
                 break
             current = Sidecar(current.folder, found.value, found.etag)
         raise TemporaryError(
-            f"the notice of {sidecar.value['id']} was sent, but its sidecar could not be brought up to date",
+            f"{current.key} was changed meanwhile, or deleted",
             remedy="nothing needs doing, unless it happens often",
             reason="store",
         )
