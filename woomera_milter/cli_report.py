@@ -100,7 +100,7 @@ def report_command(
     else:
         click.echo(_line(outcome, period))
     for refusal in outcome.refused:
-        click.echo(f"refused for {refusal.recipient}: {refusal.reason}", err=as_json)
+        click.echo(f"failed for {refusal.recipient}: {refusal.reason}", err=as_json)
     if outcome.refused:
         sys.exit(EX_PARTLY)
 

@@ -29,7 +29,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a report; `host` is whose work it is where it is not ours."""
+    """What became of a report; `host` is whose work it is where it is not ours.
+
+    Of those `refused`, some may only be put off to the next run.
+    """
 
     kind: Kind
     accepted: tuple[str, ...] = ()
@@ -88,8 +91,11 @@ class Report:
             delivery = self._mailer.send(self._settings.sender or "", rest, message)
         except UnsentError as error:
             unsure = isinstance(error, UnknownOutcomeError)
-            self._claims.fail(claim, list(error.delivery.accepted), str(error), unsure=unsure)
-            raise
+            accepted = error.delivery.accepted
+            self._claims.fail(claim, list(accepted), str(error), unsure=unsure)
+            if not accepted:
+                raise
+            return Outcome(Kind.SENT, accepted, error.left(rest))
         except WoomeraError as error:
             self._claims.fail(claim, [], str(error))
             raise

@@ -90,11 +90,21 @@ def test_a_period_in_which_a_host_fell_silent_is_not_quiet(bucket: Bucket) -> No
     assert Runs(bucket).run().kind is Kind.SENT
 
 
-def test_mail_that_cannot_be_sent_is_sent_by_the_next_run_to_the_rest(runs: Runs) -> None:
-    served = Delivery(accepted=SETTINGS.to[:1])
-    runs.outbox.error = UnsentError("the server is down", served, remedy="wait")
+def test_mail_that_nobody_can_be_sent_is_sent_by_the_next_run(runs: Runs) -> None:
+    runs.outbox.error = UnsentError("the server is down", Delivery(), remedy="wait")
     with pytest.raises(UnsentError):
         runs.run()
+    runs.outbox.error = None
+    assert runs.run("host-2").kind is Kind.SENT
+    assert runs.outbox.sent == [SETTINGS.to]
+
+
+def test_mail_that_some_are_sent_is_told_of_and_sent_by_the_next_run_to_the_rest(runs: Runs) -> None:
+    served = Delivery(accepted=SETTINGS.to[:1])
+    runs.outbox.error = UnsentError("the server is down", served, remedy="wait")
+    outcome = runs.run()
+    assert (outcome.kind, outcome.accepted) == (Kind.SENT, served.accepted)
+    assert outcome.refused == (Refusal(SETTINGS.to[1], "not sent, since the server is down"),)
     runs.outbox.error = None
     assert runs.run("host-2").kind is Kind.SENT
     assert runs.outbox.sent == [SETTINGS.to[1:]]
