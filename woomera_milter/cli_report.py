@@ -27,6 +27,9 @@ from woomera_milter.store import Store
 _SETTLES_WITHIN = timedelta(minutes=10)
 """Snapshots of a day that has just ended are still on their way, and a report is sent once."""
 
+_FIRST_DAY = date(1970, 1, 1)
+"""Far from the first day that there is, so that periods before it can be reckoned with."""
+
 _HEADING = re.compile(r"^[A-Z][A-Z0-9 ,()-]{5,}(?=:|$)", re.MULTILINE)
 
 
@@ -38,9 +41,12 @@ class _Day(click.ParamType[date]):
     def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> date:
         """Return the day; fail with a usage error."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(value)
+            day = value if isinstance(value, date) else date.fromisoformat(value)
         except ValueError:
             self.fail(f"{value} is not a day such as 2026-11-24")
+        if day < _FIRST_DAY:
+            self.fail(f"{value} is before {_FIRST_DAY}; give a day such as 2026-11-24")
+        return day
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,11 @@ def _gathered(configuration: config.Config, period: Period, now: datetime) -> St
 def _look(statistics: Statistics, look: Look, configuration: config.Config, now: datetime) -> None:
     made = report_view.bulletin(statistics, configuration.report.timezone, now)
     if look.html_path is not None:
-        look.html_path.write_text(bulletin.as_html(made), encoding="utf-8")
+        try:
+            look.html_path.write_text(bulletin.as_html(made), encoding="utf-8")
+        except OSError as error:
+            problem = f"{look.html_path} cannot be written ({error.strerror}); name a file that can"
+            raise click.BadParameter(problem, param_hint="'--html'") from error
     if look.as_text:
         text = Text(bulletin.as_text(made))
         text.highlight_regex(_HEADING, "bold")
