@@ -29,11 +29,16 @@ def exits(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except WoomeraError as error:
-            for line in str(error).splitlines():
-                click.echo(f"woomera: {line}", err=True)
+            say_error(error)
             sys.exit(error.exit_status)
 
     return wrapper
+
+
+def say_error(error: WoomeraError) -> None:
+    """Print an error on stderr, one line for each problem."""
+    for line in str(error).splitlines():
+        click.echo(f"woomera: {line}", err=True)
 
 
 def say(line: str) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from woomera_milter import mailer, stored
-from woomera_milter.cli_base import EX_PARTLY, Since, exits, load, say
+from woomera_milter.cli_base import EX_PARTLY, Since, exits, load, say, say_error
+from woomera_milter.errors import PermanentError
 from woomera_milter.links import Signer
 from woomera_milter.notice import Composer
 from woomera_milter.resend import Resend, Resent
@@ -31,13 +32,21 @@ def list_command(
 ) -> None:
     """Show stored messages, newest first."""
     store = Store(load(path).storage, max_connections=_CONNECTIONS)
-    sidecars = iter([stored.find(store, message_id)]) if message_id else stored.newest_first(store, since)
+    damaged: list[PermanentError] = []
+    if message_id:
+        sidecars = iter([stored.find(store, message_id)])
+    else:
+        sidecars = stored.newest_first(store, since, damaged.append)
     found = (it for it in sidecars if it.matches(sender, recipient))
     if as_json:
         click.echo(json.dumps([it.value for it in found], indent=1, ensure_ascii=False))
-        return
-    for sidecar in found:
-        say(sidecar_line(sidecar))
+    else:
+        for sidecar in found:
+            say(sidecar_line(sidecar))
+    for error in damaged:
+        say_error(error)
+    if damaged:
+        sys.exit(EX_PARTLY)
 
 
 @click.command("resend")

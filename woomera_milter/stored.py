@@ -1,6 +1,6 @@
 """Stored messages as their sidecars tell of them, newest first; the messages themselves are not read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -67,15 +67,22 @@ class Sidecar:
         return sender.lower() in senders and recipient.lower() in recipients
 
 
-def newest_first(store: Store, since: datetime | None) -> Iterator[Sidecar]:
-    """Yield the sidecars of messages received at or after `since`."""
+def newest_first(
+    store: Store, since: datetime | None, tell_damaged: Callable[[PermanentError], object]
+) -> Iterator[Sidecar]:
+    """Yield the sidecars of messages received at or after `since`; tell of those that cannot be read."""
     with ThreadPoolExecutor(_AT_ONCE) as workers:
         for day in _days(store):
             if since and day < f"messages/{since:%Y/%m/%d}/":
                 return
             keys = [it.key for page in store.pages(day) for it in page.objects if is_sidecar_key(it.key)]
-            sidecars = in_parallel(workers, lambda key: _read(store, key), keys, 4 * _AT_ONCE)
-            of_day = sorted((it for it in sidecars if it), key=lambda it: it.received_at, reverse=True)
+            of_day: list[Sidecar] = []
+            for sidecar in in_parallel(workers, lambda key: _read_or_damage(store, key), keys, 4 * _AT_ONCE):
+                if isinstance(sidecar, PermanentError):
+                    tell_damaged(sidecar)
+                elif sidecar:
+                    of_day.append(sidecar)
+            of_day.sort(key=lambda it: it.received_at, reverse=True)
             yield from (it for it in of_day if since is None or it.received_at >= since)
 
 
@@ -116,3 +123,12 @@ def _read(store: Store, key: str) -> Sidecar | None:
         return None
     shaped(_SHAPE, found.value, store.name_of(key))
     return Sidecar(key.removesuffix(_SIDECAR), found.value, found.etag)
+
+
+def _read_or_damage(store: Store, key: str) -> Sidecar | PermanentError | None:
+    try:
+        return _read(store, key)
+    except PermanentError as error:
+        if error.reason != "damaged":
+            raise
+        return error

@@ -25,7 +25,7 @@ from woomera_milter.archive_spool import Copy
 from woomera_milter.claims import Claims, State, claim_key
 from woomera_milter.cli_stored import sidecar_line
 from woomera_milter.config import Report
-from woomera_milter.errors import WoomeraError
+from woomera_milter.errors import PermanentError, WoomeraError
 from woomera_milter.gather import Gatherer
 from woomera_milter.legacy import ProcessedMail
 from woomera_milter.links import Signer
@@ -158,7 +158,9 @@ def _sidecar(data: bytes) -> Hashable:
     store.objects.clear()
     store.put_octets(f"{_FOLDER}envelope.json", data)
     store.put_octets(f"{_FOLDER}message.eml", _MESSAGE)
-    found = [it for it in stored.newest_first(store, _NOW - timedelta(days=9)) if it.matches("s@", "a@")]
+    damaged: list[PermanentError] = []
+    listed = stored.newest_first(store, _NOW - timedelta(days=9), damaged.append)
+    found = [it for it in listed if it.matches("s@", "a@")]
     for it in found:
         sidecar_line(it).encode()
     resend.run(_ID, None, dry_run=True)

@@ -82,6 +82,14 @@ def test_one_message_is_found_by_its_id(stored: Jobs) -> None:
     assert [it["subject"] for it in document] == ["Plans"]
 
 
+def test_a_damaged_sidecar_is_named_and_the_others_are_listed(stored: Jobs) -> None:
+    key = stored.put("messages/2026/11/24/damaged/envelope.json", b'{"id": "damaged"}')
+    for listed in (stored.run("list"), stored.run("list", "--json")):
+        assert (listed.status, key in listed.stderr) == (1, True)
+        assert ("Plans" in listed.stdout, "Later" in listed.stdout) == (True, True)
+    assert len(listed.document) == 2
+
+
 def test_an_attachment_that_is_named_as_a_sidecar_is_none(jobs: Jobs) -> None:
     forged = file_part(b'{"id": "forged"}', disposition=b'attachment; filename="envelope.json"')
     content = multipart("mixed", text_part(b"Dear Tom,\r\n"), file_part(FILES[0]), forged)
