@@ -16,6 +16,7 @@ from woomera_milter import config, log, shipped, snapshots
 from woomera_milter.archive import CONCURRENT, Result, Shipment, Shipper
 from woomera_milter.archive_import import Imported, MboxFile, maildir_messages, open_mbox
 from woomera_milter.archive_spool import ArchiveSpool, Copy
+from woomera_milter.attention import counted
 from woomera_milter.cli_base import say
 from woomera_milter.config_types import format_size
 from woomera_milter.counters import Amount
@@ -150,9 +151,11 @@ def _as_json(result: Result, left_out: Sequence[Path]) -> str:
 
 def _as_text(result: Result, *, dry_run: bool) -> list[str]:
     did = "would be stored" if dry_run else "stored"
-    lines = [f"{result.count} messages, {format_size(result.size_bytes)}, {did}"]
+    lines = []
+    if result.count:
+        lines.append(f"{counted(result.count, 'message')}, {format_size(result.size_bytes)}, {did}")
     lines += result.keys
     lines += [f"failed: {name}: {error}" for name, error in result.failed]
     if result.not_tried:
         lines.append(f"{result.not_tried} messages were not tried, since S3 takes none")
-    return lines
+    return lines or ["nothing to store"]

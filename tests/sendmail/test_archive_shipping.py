@@ -130,6 +130,16 @@ def test_copy_that_is_shipped_twice_is_in_the_bucket_once(archiving: Archiving, 
     assert objects.all() == before
 
 
+def test_run_without_copies_says_so(archiving: Archiving) -> None:
+    keep(archiving, messages.message())
+
+    first, second = archiving.run(), archiving.run()
+
+    assert first.stdout.startswith("1 message, ")
+    assert (second.returncode, second.stdout) == (0, "nothing to store\n")
+    assert json.loads(archiving.run("--json").stdout)["archived"] == {"count": 0, "bytes": 0}
+
+
 def test_dry_run_stores_and_removes_nothing(archiving: Archiving, objects: Objects) -> None:
     copies = keep(archiving, messages.message())
 
