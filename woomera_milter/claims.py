@@ -10,7 +10,7 @@ claim is, the server's clock tells, so that hosts need not agree on the time.
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -142,9 +142,15 @@ class Claims:
         except LostClaimError:
             return None
 
-    def hand_over(self, claim: Claim) -> Claim:
-        """Record that the notice is about to be handed over. Raise LostClaimError if it must not be."""
-        return self._write(replace(claim, state=State.HANDING_OVER))
+    def hand_over(self, claim: Claim, accepted: Sequence[str] = ()) -> Claim:
+        """Record that the notice is about to be handed over to all but `accepted`; begin the lease anew.
+
+        Raise LostClaimError if it must not be.
+        """
+        # A new token makes another ETag: whoever saw the old one, and its lease at an end, cannot take over.
+        token = secrets.token_hex(16)
+        accepted = _joined(claim.accepted, accepted)
+        return self._write(replace(claim, state=State.HANDING_OVER, token=token, accepted=accepted))
 
     def finish(self, claim: Claim, accepted: list[str], mail: Mapping[str, Any]) -> Claim:
         """Record that all recipients are served who ever can be."""
@@ -216,7 +222,7 @@ def _document(claim: Claim) -> dict[str, Any]:
     return {name: value for name, value in asdict(claim).items() if name != "etag"}
 
 
-def _joined(before: list[str], now: list[str]) -> list[str]:
+def _joined(before: Sequence[str], now: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*before, *now]))
 
 

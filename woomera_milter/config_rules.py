@@ -21,6 +21,7 @@ MAX_NOTICE_BYTES = 100 * KB
 MAX_INCLUDED_TEXT_BYTES = 64 * KB
 MAX_SES_BYTES = 40 * MB  # SES quotas: SMTP and API v2, after base64
 SENDMAIL_END_OF_MESSAGE_TIMEOUT = timedelta(minutes=5)  # sendmail's default for E: in a filter's T=
+MAX_RELAY_REPLY = timedelta(minutes=10)  # RFC 5321 section 4.5.3.2.6: the reply to a message
 DEFAULT_MARK = " (the default)"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-[0-9]+"
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
@@ -247,7 +248,8 @@ def _shared_by_milters(config: Config, written: Written) -> Iterator[Contradicti
 def warnings(config: Config, path: Path) -> list[str]:
     """What works and is probably not meant, in the form of the errors of `load`; `path` is the config's."""
     found = (*_readable_by_others(config, path), *_doubtful_links(config), *_doubtful_milters(config))
-    return [f"{path}: {warning}" for warning in (*found, *_doubtful_prefixes(config))]
+    found += (*_doubtful_prefixes(config), *_doubtful_lease(config))
+    return [f"{path}: {warning}" for warning in found]
 
 
 def examples(config: Config, path: Path) -> list[str]:
@@ -332,4 +334,12 @@ def _doubtful_prefixes(config: Config) -> Iterator[str]:
         yield (
             f"archive.prefix: {archived} is not inside sweep.prefix, {swept}, so sweeps miss what archive "
             "stores; use the same for both"
+        )
+
+
+def _doubtful_lease(config: Config) -> Iterator[str]:
+    if config.mail.via == "smtp" and config.sweep.lease <= MAX_RELAY_REPLY:
+        yield (
+            "sweep.lease: a mail server may take 10m over a reply, and after the lease another sweep sends "
+            "the same notice; use 15m or more"
         )

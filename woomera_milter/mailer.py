@@ -101,12 +101,19 @@ class Mailer:
         self._pause = pause
         self._jitter = jitter
 
-    def send(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> Delivery:
+    def send(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        on_part: Callable[[Delivery], object] = lambda _: None,
+    ) -> Delivery:
         """Hand the message over, to at most 50 recipients at a time; wait a little where that is asked for.
 
-        `envelope_sender` "" is the null sender, `message` is 7-bit with CRLF line ends. Raise UnsentError
-        where something is left to do (UnknownOutcomeError: and may be done already), and PermanentError
-        where the configuration is wrong and nobody was sent anything.
+        `envelope_sender` "" is the null sender, `message` is 7-bit with CRLF line ends. `on_part` hears
+        what is done so far, after each transaction but the last; what it raises ends the work.
+        Raise UnsentError where something is left to do (UnknownOutcomeError: and may be done already), and
+        PermanentError where the configuration is wrong and nobody was sent anything.
         """
         progress = _Progress(envelope_sender, recipients)
         pauses = iter(PAUSES_S)
@@ -114,6 +121,8 @@ class Mailer:
             batch = progress.batches.popleft()
             answers = self._deliver(envelope_sender, batch, message, progress)
             progress.take(answers)
+            if progress.batches:
+                on_part(progress.delivery())
             texts = {answer.verdict: answer.text for answer in answers.values()}
             if Verdict.ACCEPTED in texts:
                 pauses = iter(PAUSES_S)

@@ -1,7 +1,7 @@
 """One archived over-limit message -> its recipients have their notice, and the claim on it says so.
 
 The order is what makes it exactly one: claim, store (the same key each time), record that the hand-over
-begins, hand over, record who was served.
+begins, hand over to 50 recipients at a time, record after each who was served.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ class Ledger(Protocol):
         """Tell whether it names the object, which is then done with."""
 
     def record(self, claim: Claim) -> None:
-        """Take a claim that is done."""
+        """Take a claim that is done; whatever goes wrong with that is no error of the notice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,15 @@ class Notifier:
         if claim is None:
             return Outcome(listed, Kind.IN_PROGRESS, settled=False)
         try:
-            return self._send(listed, claim, self._prepare(listed))
+            prepared = self._prepare(listed)
+            claim = self._claims.hand_over(claim)
         except LostClaimError:
             return Outcome(listed, Kind.IN_PROGRESS, settled=False)
         except WoomeraError as error:
             return self._failed(listed, claim, error.reason, str(error))
         except Exception as error:  # the boundary: one odd message does not end the sweep
-            log.crashed(log.NO_QUEUE_ID, "failed", error)
-            return self._failed(listed, claim, "internal", f"a mistake of ours ({type(error).__name__})")
+            return self._crashed(listed, claim, error)
+        return self._send(listed, claim, prepared)
 
     def _prepare(self, listed: Listed) -> _Prepared:
         record = archived.record_of(self._archive, listed.key)
@@ -154,17 +155,35 @@ class Notifier:
         )
 
     def _send(self, listed: Listed, claim: Claim, prepared: _Prepared) -> Outcome:
+        """Hand the notice over, and write down after each transaction who is served.
+
+        So one transaction has to end within the lease, not all, and who takes over sends to the rest.
+        """
         rest = [it for it in prepared.recipients if it not in claim.accepted]
-        claim = self._claims.hand_over(claim)
         if claim.may_repeat:
             log.may_repeat(prepared.offloaded.id)
+
+        def note(so_far: Delivery) -> None:
+            nonlocal claim
+            try:
+                claim = self._claims.hand_over(claim, so_far.accepted)
+            except LostClaimError:
+                raise
+            except WoomeraError as error:  # nobody else is served before it is known who was
+                raise UnsentError(error.problem, so_far, remedy=error.remedy) from error
+
         try:
-            delivery = self._mailer.send(prepared.envelope_sender, rest, prepared.message)
+            delivery = self._mailer.send(prepared.envelope_sender, rest, prepared.message, note)
+        except LostClaimError as error:
+            log.not_recorded(prepared.offloaded.id, error.reason, str(error))
+            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
         except UnsentError as error:
             problem = "; ".join([str(error), *_refusals(error.delivery)])
             return self._failed(listed, claim, error.reason, problem, error.delivery)
         except WoomeraError as error:
             return self._failed(listed, claim, error.reason, str(error))
+        except Exception as error:  # the boundary, again: nobody knows how far the mailer had come
+            return self._crashed(listed, claim, error, Delivery(unsure=tuple(rest)))
         if delivery.refused:
             return self._failed(listed, claim, "refused", "; ".join(_refusals(delivery)), delivery)
         return self._done(listed, claim, delivery, prepared.offloaded)
@@ -175,12 +194,22 @@ class Notifier:
         log.notified(offloaded.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
         try:
             done = self._claims.finish(claim, list(delivery.accepted), mail)
+            if self._ledger is not None:
+                self._ledger.record(done)
         except WoomeraError as error:
             log.not_recorded(offloaded.id, error.reason, str(error))
-            return Outcome(listed, Kind.NOTIFIED, settled=False)
-        if self._ledger is not None:
-            self._ledger.record(done)
-        return Outcome(listed, Kind.NOTIFIED)
+        except Exception as error:  # the boundary: sent is sent
+            log.crashed(log.NO_QUEUE_ID, "notified", error)
+        else:
+            return Outcome(listed, Kind.NOTIFIED)
+        return Outcome(listed, Kind.NOTIFIED, settled=False)
+
+    def _crashed(
+        self, listed: Listed, claim: Claim, error: Exception, delivery: Delivery | None = None
+    ) -> Outcome:
+        log.crashed(log.NO_QUEUE_ID, "failed", error)
+        problem = f"a mistake of ours ({type(error).__name__})"
+        return self._failed(listed, claim, "internal", problem, delivery)
 
     def _failed(
         self, listed: Listed, claim: Claim, reason: str, problem: str, delivery: Delivery | None = None

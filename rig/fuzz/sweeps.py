@@ -3,7 +3,7 @@
 import logging
 import re
 import tempfile
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,7 +35,13 @@ class Outbox:
 
     sent: list[tuple[str, tuple[str, ...], bytes]] = field(default_factory=list)
 
-    def send(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> Delivery:
+    def send(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        on_part: Callable[[Delivery], object] = lambda _: None,
+    ) -> Delivery:
         self.sent.append((envelope_sender, tuple(recipients), message))
         return Delivery(accepted=tuple(recipients))
 

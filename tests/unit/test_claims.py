@@ -99,6 +99,15 @@ def test_handing_over_begins_a_new_lease(store: MemoryStore) -> None:
     assert claims(store, "host-2").take(KEY) is None
 
 
+def test_who_saw_a_lease_that_was_begun_anew_meanwhile_cannot_take_over(store: MemoryStore) -> None:
+    first = claims(store)
+    claim = first.hand_over(taken(first.take(KEY)))
+    seen = claims(store, "host-2").find(KEY)
+    assert seen
+    first.hand_over(claim)
+    assert store.replace_json(claim_key(KEY), {}, seen.etag) is None
+
+
 def test_what_is_done_is_never_claimed_again(store: MemoryStore) -> None:
     first = claims(store)
     first.finish(first.hand_over(taken(first.take(KEY))), ["a@example.org"], {"subject": "Plans"})

@@ -51,6 +51,7 @@ def test_a_file_that_others_can_use_gets_a_warning(
         ({"archive": {"socket": "unix:/tmp/archive.sock"}}, "archive.socket"),
         ({"milter": {"deadline": "5m"}}, "milter.deadline"),
         ({"archive": {"prefix": "copies/"}}, "archive.prefix"),
+        ({"sweep": {"lease": "10m"}}, "sweep.lease"),
         (
             {
                 "storage": {"bucket": "large-mail", "prefix": "archive/"},

@@ -1,7 +1,7 @@
 """Sweeps of a bucket in memory, and the mailer that keeps their notices."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +15,10 @@ from woomera_milter.links import Signer
 from woomera_milter.listing import ArchiveListing
 from woomera_milter.mailer import Delivery, Mailer, Refusal
 from woomera_milter.notice import Composer
-from woomera_milter.notifier import Notifier
+from woomera_milter.notifier import Ledger, Notifier
 from woomera_milter.offload import Offload
 from woomera_milter.sweep import Sweep, SweepResult
+from woomera_milter.transport import Answer, Verdict
 from woomera_milter.watermark import EVERYTHING, Window
 
 LIMIT_BYTES = 128 * 1024
@@ -35,7 +36,13 @@ class Outbox:
     error: Exception | None = None
     refusals: dict[str, str] = field(default_factory=dict)
 
-    def send(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> Delivery:
+    def send(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        on_part: Callable[[Delivery], object] = lambda _: None,
+    ) -> Delivery:
         if self.error:
             raise self.error
         if self.kill == "before":
@@ -53,6 +60,27 @@ class Outbox:
         return sorted(it for _, recipients, _ in self.sent for it in recipients)
 
 
+class Transport:
+    """Takes whatever it is given, for those it is given it for."""
+
+    name = "transport"
+
+    def __init__(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        self.recipients: list[str] = []
+        self.meanwhile = meanwhile
+
+    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
+        self.meanwhile()
+        self.recipients += recipients
+        return dict.fromkeys(recipients, Answer(Verdict.ACCEPTED, "250 Ok"))
+
+    def close(self) -> None: ...
+
+
+def mailer(transport: Transport) -> Mailer:
+    return Mailer(transport, lambda _: None, lambda: 1)
+
+
 class NoProgress:
     def scanned(self, count: int) -> None: ...
     def sending(self, total: int) -> None: ...
@@ -65,13 +93,22 @@ def settings(**changes: Any) -> config.Config:
     return config.validate(data, "config.yaml")
 
 
-def sweep(store: MemoryStore, outbox: Outbox | Mailer, folder: Path, **changes: Any) -> Sweep:
+def sweep(
+    store: MemoryStore,
+    outbox: Outbox | Mailer,
+    folder: Path,
+    ledger: Ledger | None = None,
+    *,
+    single_host: bool = False,
+    **changes: Any,
+) -> Sweep:
     configuration = settings(**changes)
-    claims = Claims(store, "host-1", LEASE)
+    claims = Claims(store, "host-1", LEASE, single_host=single_host)
     offload = Offload(configuration, store, Signer(configuration.links, configuration.storage))
     composer = Composer(configuration.notice)
-    notifier = Notifier(configuration, store, claims, offload, composer, outbox, folder)
-    return Sweep(configuration, store, ArchiveListing(store, "archive/", ""), claims, notifier, folder)
+    notifier = Notifier(configuration, store, claims, offload, composer, outbox, folder, ledger)
+    listing = ArchiveListing(store, "archive/", "")
+    return Sweep(configuration, store, listing, claims, notifier, folder, ledger)
 
 
 def run(

@@ -1,36 +1,30 @@
 """Promise 4 for the sweep: each over-limit message yields one notice per recipient, whatever dies when."""
 
 import json
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from rig.memory_store import Killed, MemoryStore
-from tests.unit.sweep.sweeps import KEY, LEASE, OVER, NoProgress, Outbox, record, run, sweep
+from tests.unit.sweep.sweeps import (
+    KEY,
+    LEASE,
+    OVER,
+    NoProgress,
+    Outbox,
+    Transport,
+    mailer,
+    record,
+    run,
+    sweep,
+)
 from woomera_milter.claims import claim_key
 from woomera_milter.errors import TemporaryError
 from woomera_milter.listing import ArchiveListing
-from woomera_milter.mailer import Delivery, Mailer, UnknownOutcomeError, UnsentError
+from woomera_milter.mailer import Delivery, UnknownOutcomeError, UnsentError
 from woomera_milter.notifier import woomera_id
-from woomera_milter.transport import Answer, Verdict
 from woomera_milter.watermark import EVERYTHING
-
-
-class Transport:
-    """Takes whatever it is given, for those it is given it for."""
-
-    name = "transport"
-
-    def __init__(self) -> None:
-        self.recipients: list[str] = []
-
-    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
-        self.recipients += recipients
-        return dict.fromkeys(recipients, Answer(Verdict.ACCEPTED, "250 Ok"))
-
-    def close(self) -> None: ...
 
 
 def test_a_sweep_killed_at_any_operation_leads_to_one_notice_but_for_the_hand_over(
@@ -184,7 +178,7 @@ def test_a_forged_envelope_fails_alone_and_reaches_nobody(
     store.put_octets(KEY.replace(".eml", ".json"), forged)
     store.put_octets(KEY, OVER)
     store.put_octets(KEY.replace("a.eml", "b.eml"), OVER)
-    result = run(store, Mailer(transport, lambda _: None, lambda: 1), tmp_path)
+    result = run(store, mailer(transport), tmp_path)
     assert (result.notified, [it.key for it in result.failed]) == (1, [KEY])
     assert transport.recipients == ["recipient@example.org"]
 
