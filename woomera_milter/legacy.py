@@ -6,6 +6,7 @@
 The claims are what decides; this file is kept beside them, and whatever it names is never sent again.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 from woomera_milter.attention import Attention, counted
 from woomera_milter.bulletin import Bulletin, Figure, as_message
 from woomera_milter.claims import Claim
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
 from woomera_milter.store import Store
 from woomera_milter.sweep import SweepResult
 
@@ -48,11 +49,13 @@ class ProcessedMail:
         return len(self._known | self._new)
 
     def record(self, claim: Claim) -> None:
-        """Add what a claim says is done; save every few seconds."""
+        """Add what a claim says is done; save every few seconds, or leave that to `save` where it fails."""
         with self._lock:
             self._new[claim.key] = _entry(claim)
             if time.monotonic() - self._saved_at > _SAVE_EVERY_S:
-                self._save()
+                self._saved_at = time.monotonic()
+                with contextlib.suppress(WoomeraError):
+                    self._save()
 
     def save(self) -> None:
         """Save what is new. Raise TemporaryError where others write it all the time, and Store's errors."""

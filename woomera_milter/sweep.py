@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -117,7 +118,7 @@ class Sweep:
         """
         result = SweepResult()
         with ThreadPoolExecutor(AT_ONCE) as workers:
-            due = self._look(workers, window, most, result, progress)
+            due = self._look(workers, window, most, result, progress, dry_run=dry_run)
             result.too_many = result.due_count > most
             if dry_run or result.too_many:
                 result.due = [listed.key for listed in due]
@@ -132,7 +133,14 @@ class Sweep:
         return result
 
     def _look(
-        self, workers: Executor, window: Window, most: int, result: SweepResult, progress: Progress
+        self,
+        workers: Executor,
+        window: Window,
+        most: int,
+        result: SweepResult,
+        progress: Progress,
+        *,
+        dry_run: bool,
     ) -> list[Listed]:
         """Return what is due, at most `most`; count all of it."""
 
@@ -143,7 +151,8 @@ class Sweep:
                 yield from sifted.candidates
 
         due: list[Listed] = []
-        for outcome in in_parallel(workers, self._examine, candidates(), _AHEAD):
+        examine = partial(self._examine, dry_run=dry_run)
+        for outcome in in_parallel(workers, examine, candidates(), _AHEAD):
             result.over_limit += outcome.kind is not Kind.SMALL
             result.add(outcome)
             if outcome.kind is Kind.DUE and len(due) < most:
@@ -155,13 +164,13 @@ class Sweep:
             return False
         return window.new_since is None or listed.modified_at >= window.new_since
 
-    def _examine(self, listed: Listed) -> Outcome:
+    def _examine(self, listed: Listed, *, dry_run: bool) -> Outcome:
         try:
             if self._ledger is not None and listed.key in self._ledger:
                 return Outcome(listed, Kind.ALREADY_DONE)
             claim = self._claims.find(listed.key)
             if claim and claim.state is State.DONE:
-                if self._ledger is not None:
+                if self._ledger is not None and not dry_run:
                     self._ledger.record(claim)
                 return Outcome(listed, Kind.ALREADY_DONE)
             return Outcome(listed, Kind.DUE if claim or self._is_over(listed) else Kind.SMALL)

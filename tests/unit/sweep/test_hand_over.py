@@ -11,15 +11,19 @@ from tests.unit.sweep.sweeps import (
     KEY,
     LEASE,
     OVER,
+    NoProgress,
     Outbox,
     Transport,
     mailer,
     record,
     run,
+    sweep,
 )
 from woomera_milter.claims import claim_key
 from woomera_milter.errors import TemporaryError
+from woomera_milter.legacy import ProcessedMail
 from woomera_milter.mailer import MAX_RECIPIENTS
+from woomera_milter.watermark import EVERYTHING
 
 RECIPIENTS = [f"r{number:03}@example.org" for number in range(2 * MAX_RECIPIENTS + 20)]
 
@@ -111,3 +115,39 @@ def test_a_mistake_of_ours_amid_the_hand_over_is_recorded_as_a_failure(
     assert claim["may_repeat"]  # nobody knows how far the mailer had come
     outbox.error = None
     assert run(store, outbox, tmp_path).notified == 1
+
+
+def ledger_to_be_saved_at_once(store: MemoryStore) -> ProcessedMail:
+    ledger = ProcessedMail(store, "processed.json")
+    ledger._saved_at -= 60
+    return ledger
+
+
+@pytest.mark.parametrize("single_host", [False, True])
+def test_json_of_processed_mail_that_cannot_be_written_changes_nothing_about_what_was_sent(
+    single_host: bool, store: MemoryStore, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TemporaryError("S3 is away", reason="store")
+
+    store.put_octets(KEY, OVER)
+    results = []
+    for _ in range(2):
+        ledger = ledger_to_be_saved_at_once(store)
+        monkeypatch.setattr(ledger, "_save", fail)
+        swept = sweep(store, outbox, tmp_path, ledger, single_host=single_host)
+        results.append(swept.run(EVERYTHING, most=9, dry_run=False, progress=NoProgress()))
+        assert ledger.count == 1
+    assert [(it.notified, it.already_done, it.failed) for it in results] == [(1, 0, []), (0, 1, [])]
+    assert len(outbox.sent) == 1
+
+
+def test_a_dry_run_writes_no_json_of_processed_mail(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, OVER)
+    run(store, outbox, tmp_path)
+    before = set(store.objects)
+    swept = sweep(store, outbox, tmp_path, ledger_to_be_saved_at_once(store))
+    assert swept.run(EVERYTHING, most=9, dry_run=True, progress=NoProgress()).already_done == 1
+    assert set(store.objects) == before
