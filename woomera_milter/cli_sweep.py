@@ -108,7 +108,6 @@ def sweep_command(
         configuration, spool = _configuration(context, given, cleanup)
         postman = cleanup.enter_context(mailer.from_config(configuration))
         result = _sweep(configuration, spool, postman, given, options)
-    _print(result, options)
     if result.failed or (result.too_many and not dry_run):
         sys.exit(EX_PARTLY)
 
@@ -141,6 +140,7 @@ def _sweep(
     window = _window(options, before, now)
     with SweepProgress() as progress:
         result = sweep.run(window, most=options.limit, dry_run=options.dry_run, progress=progress)
+    _print(result, options)  # before its records are written, since that may fail
     if options.dry_run:
         return result
     if ledger is not None:

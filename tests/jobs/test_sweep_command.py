@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
-from rig.faults import FaultProxy
+from rig.faults import Answer, FaultProxy
 from rig.jobs import LIMIT_BYTES, Jobs, jobs_on, link_in, over_limit, text_of
 from rig.lab import BUCKET
 from rig.messages import message
@@ -281,6 +281,25 @@ def test_the_json_of_processed_mail_is_obeyed_and_kept_in_its_old_format(jobs: J
         "subject": "mail 2",
     }
     assert entry == {"date": "Tue, 24 Nov 2026 09:00:00 +0000", "email": [mail]}
+
+
+@pytest.mark.parametrize("record", ["processed.json", "sweep/watermark.json"])
+def test_what_was_sent_is_told_even_where_a_record_of_the_sweep_cannot_be_written(
+    record: str, jobs: Jobs
+) -> None:
+    jobs.archive("a", over_limit())
+    with FaultProxy(jobs.s3.port) as proxy:
+        proxy.set(Answer(), applies_to=f"PUT /{BUCKET}/{record}")
+        jobs.configure(storage={"endpoint_url": proxy.endpoint_url})
+        done = jobs.run("sweep", "--json", "-e", "processed.json")
+    assert (done.status, record in done.stderr) == (75, True)
+    assert done.document["notified"] == len(jobs.ses.accepted) == 1
+
+
+def test_a_statistics_mail_that_cannot_be_sent_hides_no_result(jobs: Jobs) -> None:
+    jobs.ses.go_dark()
+    done = jobs.run("sweep", "--json", "-a", "admin@example.com")
+    assert (done.status, done.document["scanned"]) == (75, 0)
 
 
 def test_an_entry_that_a_killed_sweep_did_not_write_is_added_by_the_next(jobs: Jobs) -> None:
