@@ -21,6 +21,7 @@ MAX_NOTICE_BYTES = 100 * KB
 MAX_INCLUDED_TEXT_BYTES = 64 * KB
 MAX_SES_BYTES = 40 * MB  # SES quotas: SMTP and API v2, after base64
 SENDMAIL_END_OF_MESSAGE_TIMEOUT = timedelta(minutes=5)  # sendmail's default for E: in a filter's T=
+MAX_LEASE = timedelta(days=7)  # notifier.py tries for as long; claims.py would not read one of 1e9 s
 MAX_RELAY_REPLY = timedelta(minutes=10)  # RFC 5321 section 4.5.3.2.6: the reply to a message
 DEFAULT_MARK = " (the default)"
 _REGION = r"[a-z]{2,4}(-[a-z]+)+-[0-9]+"
@@ -50,6 +51,11 @@ def contradictions(config: Config, written: Written) -> Iterator[Contradiction]:
     yield from _mail(config, written)
     yield from _ses_api(config, written)
     yield from _shared_by_milters(config, written)
+    if config.sweep.lease > MAX_LEASE:
+        yield Contradiction(
+            f"{written('sweep.lease')} is longer than the 7 days for which sweeps try; use 15m",
+            ("sweep.lease",),
+        )
     if config.report.to and config.report.sender is None:
         yield Contradiction(
             "missing, while report.to has addresses; write the address that reports come from",
