@@ -62,9 +62,10 @@ class Corrupt:
 
 @dataclass(frozen=True, slots=True)
 class LoseReply:
-    """The server does its work, but no more than this of its reply arrives."""
+    """The server does its work, but no more than this of its reply arrives; `hangs`: the client waits on."""
 
     after_bytes: int = 0
+    hangs: bool = False
 
 
 Fault = Pass | Refuse | Hang | Reset | Answer | Slow | Corrupt | LoseReply
@@ -192,7 +193,7 @@ async def _relay_replies(link: _Link) -> None:
             part = chunk[: link.fault.after_bytes - link.reply_bytes]
             link.writer.write(part)
             link.reply_bytes += len(part)
-            if len(part) < len(chunk):
+            if len(part) < len(chunk) and not link.fault.hangs:
                 return
         await link.writer.drain()
 

@@ -93,7 +93,7 @@ class MemoryStore(Store):
         self.put_octets(key, html)
         return Stored(key, now + timedelta(days=30))
 
-    def put_json(self, key: str, value: object, deadline: Deadline) -> None:
+    def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
         """As Store's."""
         self.step("put", key)
         self._put_json(key, value)

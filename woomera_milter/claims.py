@@ -21,10 +21,8 @@ from pydantic import Field, TypeAdapter
 
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.shape import Moment, shaped
-from woomera_milter.spool import Deadline
 from woomera_milter.store import Document, Store
 
-_WRITE_TIMEOUT_S = 60
 _LONGEST_LEASE_S = 1e9
 
 
@@ -184,7 +182,7 @@ class Claims:
     def _write(self, claim: Claim) -> Claim:
         document = _document(claim)
         if self._single_host:
-            self._store.put_json(self._key_of(claim.key), document, Deadline(_WRITE_TIMEOUT_S))
+            self._store.put_json(self._key_of(claim.key), document)
             return claim
         etag = self._store.replace_json(self._key_of(claim.key), document, claim.etag)
         if etag is None:

@@ -22,10 +22,7 @@ from woomera_milter.config_types import format_size
 from woomera_milter.counters import Amount
 from woomera_milter.destinations import Destinations
 from woomera_milter.errors import WoomeraError
-from woomera_milter.spool import Deadline
 from woomera_milter.store import Store
-
-_TELL_TIMEOUT_S = 60.0
 
 
 def serve(configuration: config.Config) -> None:
@@ -108,7 +105,7 @@ def _tell_report(store: Store, spool: ArchiveSpool) -> None:
             document = snapshots.archive_document(
                 day, host, now, archived, Amount(len(waiting), sum(map(_size_bytes, waiting))), oldest_at
             )
-            store.put_json(snapshots.archive_key(day, host), document, Deadline(_TELL_TIMEOUT_S))
+            store.put_json(snapshots.archive_key(day, host), document)
         shipped.forget_before(spool.folder, now.date())
     except (WoomeraError, OSError) as error:
         log.not_counted("archive", str(error))

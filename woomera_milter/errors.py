@@ -34,7 +34,7 @@ class TemporaryError(WoomeraError):
 
 
 class DeadlineError(TemporaryError):
-    """Work took longer than `milter.deadline` allows."""
+    """Work took longer than its deadline, which the problem names: `milter.deadline`, `sweep.lease`, ..."""
 
     def __init__(self, problem: str, *, remedy: str = "") -> None:
         super().__init__(problem, remedy=remedy, reason="deadline")

@@ -14,11 +14,9 @@ from typing import Any, Self
 from woomera_milter import log
 from woomera_milter.counters import Amount, Counters, Tally
 from woomera_milter.errors import WoomeraError
-from woomera_milter.spool import Deadline
 from woomera_milter.store import Store
 
 FOLDER = "stats/"
-_WRITE_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 3.0
 """How long a milter that was told to end waits for its last snapshot."""
 
@@ -96,7 +94,7 @@ class SnapshotWriter:
             document = self._document(day, now, stopped=stopped) | tally.document()
             key = milter_key(day, self._host, self._started_at)
             try:
-                self._store.put_json(key, document, Deadline(_WRITE_TIMEOUT_S))
+                self._store.put_json(key, document)
             except WoomeraError as error:
                 if not self._is_failing:
                     log.not_counted(error.reason, str(error))

@@ -51,12 +51,13 @@ class Deadline:
 
     def for_extras(self) -> "Deadline":
         """Return a deadline a third earlier, so that what may be left out never takes the rest's time."""
-        return Deadline(self.remaining_s - self._timeout_s / 3)
+        return Deadline(self.remaining_s - self._timeout_s / 3, self._setting)
 
     def check(self, attempted: str) -> None:
         """Raise DeadlineError if the time is up."""
         if self.remaining_s <= 0:
-            raise DeadlineError(f"{attempted} took longer than {self._setting}")
+            remedy = "see why S3 or the way to it is slow"
+            raise DeadlineError(f"{attempted} took longer than {self._setting}", remedy=remedy)
 
 
 class Measure:

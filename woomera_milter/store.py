@@ -172,8 +172,8 @@ class Store:
         }
         self._put(request, deadline, lambda: message.open(deadline))
 
-    def put_json(self, key: str, value: object, deadline: Deadline) -> None:
-        """Store a JSON document."""
+    def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
+        """Store a JSON document. Without a deadline, as in conditional writes, S3's timeouts end it."""
         self._put(self._json_request(key, value), deadline)
 
     def _json_request(self, key: str, value: object) -> "PutObjectRequestTypeDef":
@@ -209,7 +209,7 @@ class Store:
             request["IfMatch"] = etag
         for attempt in range(_CONFLICT_TRIES):
             try:
-                return self._put(request, Deadline(READ_TIMEOUT_S))["ETag"]
+                return self._put(request)["ETag"]
             except WoomeraError as error:
                 code = code_of(error.__cause__)
                 if code in {"PreconditionFailed", "NoSuchKey"}:
@@ -292,11 +292,12 @@ class Store:
     def _put(
         self,
         request: "PutObjectRequestTypeDef",
-        deadline: Deadline,
+        deadline: Deadline | None = None,
         open_body: Callable[[], io.BufferedReader] | None = None,
     ) -> "PutObjectOutputTypeDef":
         attempted = f"storing {url(request['Bucket'], request['Key'])}"
-        deadline.check(attempted)
+        if deadline:
+            deadline.check(attempted)
         if self._storage.encryption != "none":
             request["ServerSideEncryption"] = self._storage.encryption
         if self._storage.kms_key_id:
@@ -310,7 +311,8 @@ class Store:
         try:
             return self._with_fresh_credentials(put)
         except (ClientError, BotoCoreError) as error:
-            deadline.check(attempted)
+            if deadline:
+                deadline.check(attempted)
             raise explained(error, attempted) from error
 
     def _with_fresh_credentials(self, operation: Callable[["S3Client"], Answer]) -> Answer:

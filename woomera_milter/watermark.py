@@ -12,14 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 from pydantic import BaseModel, TypeAdapter
 
 from woomera_milter.shape import Moment, moment, shaped
-from woomera_milter.spool import Deadline
 from woomera_milter.store import Store
 
 _KEY = "sweep/watermark.json"
 _LATE = timedelta(days=7)
 _FULL_EVERY = timedelta(days=7)
 _CLOCKS_AND_UPLOADS = timedelta(days=1)
-_WRITE_TIMEOUT_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ def save(store: Store, watermark: Watermark) -> None:
         "all_until": _rfc3339(watermark.all_until),
         "retry": watermark.retry,
     }
-    store.put_json(_KEY, value, Deadline(_WRITE_TIMEOUT_S))
+    store.put_json(_KEY, value)
 
 
 def _rfc3339(moment: datetime) -> str:

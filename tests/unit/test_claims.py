@@ -12,6 +12,7 @@ from rig.lab import BUCKET, base_configuration
 from rig.memory_store import MemoryStore
 from rig.s3 import Juicefs, Ministack, S3Server
 from woomera_milter import config
+from woomera_milter import store as store_module
 from woomera_milter.claims import Claim, Claims, LostClaimError, State, claim_key
 from woomera_milter.errors import PermanentError
 from woomera_milter.store import Store
@@ -175,15 +176,20 @@ def test_of_sixteen_heirs_at_once_one_takes_over_on_a_real_server(
         assert sum(claim is not None for claim in won) == 1
 
 
-def test_a_claim_whose_reply_was_lost_is_known_as_our_own(ministack: Ministack, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fault", [LoseReply(), LoseReply(hangs=True)], ids=["cut", "too late"])
+def test_a_claim_whose_reply_was_lost_is_known_as_our_own(
+    fault: LoseReply, ministack: Ministack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "READ_TIMEOUT_S", 1)
     with FaultProxy(ministack.port) as proxy:
         store = real_store(ministack, tmp_path, proxy.endpoint_url)
         # The first PUT does its work and its reply is lost, so botocore sends it again and hears 412.
-        proxy.set(LoseReply(), applies_to=f"PUT /{BUCKET}/{claim_key('lost')}")
+        key = f"lost-{fault.hangs}"
+        proxy.set(fault, applies_to=f"PUT /{BUCKET}/{claim_key(key)}")
         with ThreadPoolExecutor(1) as pool:
-            attempt = pool.submit(claims(store).take, "lost")
-            proxy.wait_for_request(claim_key("lost"))
-            proxy.set(LoseReply(), applies_to="no such request")
+            attempt = pool.submit(claims(store).take, key)
+            proxy.wait_for_request(claim_key(key))
+            proxy.set(fault, applies_to="no such request")
             claim = attempt.result()
         assert claim
         assert claim.etag

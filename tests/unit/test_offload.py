@@ -14,7 +14,7 @@ import pytest
 from rig.kinds import of_kind
 from rig.messages import entity, file_part, header_section, multipart
 from woomera_milter import config, mime
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
 from woomera_milter.links import Signer
 from woomera_milter.offload import Offload, Offloaded, Origin
 from woomera_milter.spool import Deadline, Envelope, SpooledMessage
@@ -245,6 +245,8 @@ def test_extra_that_hangs_is_given_up_while_there_is_time_for_the_message(
 
 def test_last_third_of_the_deadline_belongs_to_the_message() -> None:
     assert Deadline(30).for_extras().remaining_s == pytest.approx(20, abs=1)
+    with pytest.raises(DeadlineError, match=r"waiting took longer than sweep\.lease; "):
+        Deadline(0, "sweep.lease").for_extras().check("waiting")
 
 
 def test_message_that_cannot_be_stored_is_an_error_whatever_its_attachments(

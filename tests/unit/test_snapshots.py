@@ -29,7 +29,7 @@ class Bucket(MemoryStore):
         self.freed = threading.Event()
         self.freed.set()
 
-    def put_json(self, key: str, value: object, deadline: Deadline) -> None:
+    def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
         self.asked.set()
         self.freed.wait(PATIENCE_S)
         if self.is_away:
