@@ -4,6 +4,7 @@ S3 API reference, "Error responses".
 """
 
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
 
@@ -53,7 +54,7 @@ def code_of(error: BaseException | None) -> str:
     return type(error).__name__
 
 
-def explained(error: ClientError | BotoCoreError, attempted: str) -> WoomeraError:
+def explained(error: ClientError | BotoCoreError | HTTPError, attempted: str) -> WoomeraError:
     """Say what went wrong without botocore's own text, which may hold URLs and keys."""
     code = code_of(error)
     answer = error.response if isinstance(error, ClientError) else {}

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.config import Config as ClientConfig
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, SSLError
 from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.parsers import ResponseParserError
 
@@ -88,6 +88,9 @@ class Ses:
         except ClientError as error:
             return dict.fromkeys(recipients, self._answer(error, len(recipients)))
         except NotConnectedError as error:
+            # TLS may break after the message too; only a refused certificate surely comes before it.
+            if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise NoReplyError from error
             raise TemporaryError(
                 f"connecting to {self.name} failed: {type(error).__name__}",
                 remedy="see whether the network, mail.region and mail.endpoint_url are right",

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
 from woomera_milter import aws, config, shape
 from woomera_milter.errors import PermanentError, WoomeraError
@@ -46,6 +47,8 @@ READ_TIMEOUT_S = 20
 _CHUNK_BYTES = 256 * 1024
 _CONFLICT_TRIES = 6
 _MISSING = frozenset({"NoSuchKey", "404"})
+# Amid a body botocore wraps some of its HTTP library's errors, and not those of TLS.
+_READ_ERRORS = (ClientError, BotoCoreError, HTTPError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +232,7 @@ class Store:
                 lambda client: client.get_object(Bucket=self._storage.bucket, Key=self._storage.prefix + key)
             )
             octets = answer["Body"].read()
-        except (ClientError, BotoCoreError) as error:
+        except _READ_ERRORS as error:
             if code_of(error) in _MISSING:
                 return None
             raise explained(error, attempted) from error
@@ -248,7 +251,7 @@ class Store:
                 for chunk in body.iter_chunks(_CHUNK_BYTES):
                     deadline.check(attempted)
                     yield chunk
-        except (ClientError, BotoCoreError) as error:
+        except _READ_ERRORS as error:
             raise explained(error, attempted) from error
 
     def ends_at(self, key: str) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from rig.broken_tls import BrokenTls
 from rig.s3 import Moto
 from rig.ses_api import ApiError, LostReply, SesApi
 from tests.unit.mailer.mailers import ANN, BOB, CAT, KEYS, MESSAGE, SENDER, Pauses, mailer
@@ -105,6 +106,31 @@ def test_a_reply_that_the_api_lost_is_told_apart_and_not_tried_again(api: SesApi
         by_api.send(SENDER, [ANN], MESSAGE)
     assert caught.value.delivery == Delivery(unsure=(ANN,))
     assert api.calls == 1
+
+
+def test_encryption_that_breaks_after_the_message_is_a_lost_reply(
+    tmp_path: Path, pauses: Pauses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with BrokenTls(tmp_path) as server:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(server.certificate_file))
+        with (
+            mailer(pauses, via="ses", endpoint_url=server.endpoint_url) as by_api,
+            pytest.raises(UnknownOutcomeError) as caught,
+        ):
+            by_api.send(SENDER, [ANN], MESSAGE)
+    assert caught.value.delivery == Delivery(unsure=(ANN,))
+    assert server.requests == 1
+
+
+def test_an_api_whose_certificate_is_not_trusted_is_sent_nothing(tmp_path: Path, pauses: Pauses) -> None:
+    with (
+        BrokenTls(tmp_path) as server,
+        mailer(pauses, via="ses", endpoint_url=server.endpoint_url) as by_api,
+        pytest.raises(UnsentError, match="connecting to SES in us-east-1 failed: SSLError") as caught,
+    ):
+        by_api.send(SENDER, [ANN], MESSAGE)
+    assert not isinstance(caught.value, UnknownOutcomeError)
+    assert server.requests == 0
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,18 @@
 """Promise 2: where a message cannot be stored the failure is known before any 250, and named safely."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
+from rig.broken_tls import BrokenTls
 from rig.faults import Answer, Fault, FaultProxy, LoseReply, Refuse, Reset, Slow
 from rig.s3 import Juicefs
 from tests.unit.store.script import SCRIPT_KEYS, Script, refusal
 from tests.unit.store.stores import KEY, NOW, WIRE, assert_safe_to_log, keys_of, put, store_at
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
 from woomera_milter.spool import Deadline, SpooledMessage
+from woomera_milter.store import Store
 
 # Failures that stay until somebody acts.
 
@@ -113,6 +118,19 @@ def test_refusal_that_another_try_may_not_hear_is_temporary(
 
     with pytest.raises(TemporaryError, match=code):
         put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
+
+
+@pytest.mark.parametrize("read", [Store.get_json, lambda store, key: list(store.read(key, Deadline(30)))])
+def test_encryption_that_breaks_amid_an_object_is_temporary(
+    read: Callable[[Store, str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
+    with BrokenTls(tmp_path, beginning) as server:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(server.certificate_file))
+        with pytest.raises(TemporaryError) as failure:
+            read(store_at(server.endpoint_url, SCRIPT_KEYS), KEY)
+
+    assert_safe_to_log(failure.value)
 
 
 def test_passing_failure_is_tried_again_with_the_whole_message(
