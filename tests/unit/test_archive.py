@@ -29,11 +29,11 @@ class Failing:
 
     @contextmanager
     def open(self) -> Iterator[WireMessage]:
-        raise NotImplementedError
+        raise AssertionError("its envelope has failed")
         yield
 
     def remove(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("nothing of it is stored")
 
 
 def ship(*shipments: Failing) -> Result:

@@ -7,85 +7,14 @@ import random
 import shutil
 import socket
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rig import messages
-from rig.archive_lab import Archiving, Kept
+from rig.archive_lab import Archiving
 from rig.faults import Answer, Corrupt, FaultProxy, Pass, Refuse
-from rig.lab import BUCKET, base_configuration
 from rig.messages import RECIPIENT, SENDER
-from rig.s3 import Juicefs
-from woomera_milter.archive_spool import ArchiveSpool
-from woomera_milter.spool import Envelope
-
-MOMENT = datetime(2026, 11, 24, 9, 30, 15, 250, tzinfo=UTC)
-KILLS = 8
-
-
-class Objects:
-    """The bucket, read with a client of the server's own."""
-
-    def __init__(self, s3: Juicefs) -> None:
-        self.client = s3.client()
-
-    def all(self) -> dict[str, bytes]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET)
-        listed = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-        keys = [key for key in listed if not key.startswith("stats/")]
-        return {key: self.client.get_object(Bucket=BUCKET, Key=key)["Body"].read() for key in keys}
-
-    def messages(self) -> list[bytes]:
-        return sorted(octets for key, octets in self.all().items() if key.endswith(".eml"))
-
-
-@pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Juicefs]:
-    with Juicefs(tmp_path_factory.mktemp("s3")) as server:
-        server.make_bucket(BUCKET)
-        yield server
-
-
-@pytest.fixture
-def objects(s3: Juicefs) -> Iterator[Objects]:
-    objects = Objects(s3)
-    for key in objects.all():
-        objects.client.delete_object(Bucket=BUCKET, Key=key)
-    yield objects
-    objects.client.close()
-
-
-@pytest.fixture
-def proxy(s3: Juicefs) -> Iterator[FaultProxy]:
-    with FaultProxy(s3.port) as proxy:
-        yield proxy
-
-
-@pytest.fixture
-def archiving(s3: Juicefs, proxy: FaultProxy, tmp_path: Path) -> Archiving:
-    configuration: dict[str, Any] = base_configuration(s3, "inet:1@127.0.0.1", tmp_path, proxy.endpoint_url)
-    return Archiving(tmp_path, configuration | {"archive": {"socket": "inet:2@127.0.0.1"}})
-
-
-def keep(archiving: Archiving, *texts: bytes, first: int = 0) -> list[Kept]:
-    """Put copies into the spool, as the archive milter does; each second one, from second `first` on."""
-    spool = ArchiveSpool(archiving.spool, min_free_bytes=0)
-    for number, text in enumerate(texts):
-        with spool.begin(0) as draft:
-            draft.write(text)
-            moment = MOMENT + timedelta(seconds=first + number)
-            draft.keep(
-                Envelope(SENDER, (RECIPIENT, "bcc@example.org")), "mail.example.com", "6AO00001", moment
-            )
-    return archiving.kept()
-
-
-def count_copies(archiving: Archiving) -> int:
-    return len(list(archiving.spool.glob("[!.]*.eml")))
+from tests.archive.shipping import KILLS, Objects, count_copies, keep
 
 
 def test_copy_and_envelope_move_to_a_key_of_time_host_and_digest(
@@ -342,66 +271,3 @@ def test_last_message_that_may_still_be_written_is_left_for_the_next_run(archivi
     assert (amid.returncode, json.loads(amid.stdout)["archived"]["count"]) == (1, 1)
     assert json.loads(amid.stdout)["left_out"] == [str(mbox)]
     assert (later.returncode, json.loads(later.stdout)["archived"]["count"]) == (0, 2)
-
-
-# What the report is told.
-
-
-def told(objects: Objects) -> dict[str, Any]:
-    """What the host has told the report, over all days of this test."""
-    pages = objects.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="stats/")
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    assert all(key.endswith("-archive.json") for key in keys)
-    documents = [
-        json.loads(objects.client.get_object(Bucket=BUCKET, Key=key)["Body"].read()) for key in sorted(keys)
-    ]
-    return {
-        "count": sum(it["archived"]["count"] for it in documents),
-        "bytes": sum(it["archived"]["bytes"] for it in documents),
-        "backlog": documents[-1]["backlog"]["count"],
-    }
-
-
-@pytest.fixture
-def stats(objects: Objects) -> Objects:
-    """The bucket, without what other tests told."""
-    pages = objects.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix="stats/")
-    for page in pages:
-        for entry in page.get("Contents", []):
-            objects.client.delete_object(Bucket=BUCKET, Key=entry["Key"])
-    return objects
-
-
-def test_copies_of_many_runs_add_up_and_what_waits_is_told(
-    archiving: Archiving, proxy: FaultProxy, stats: Objects
-) -> None:
-    keep(archiving, b"one\r\n", b"three\r\n")
-    archiving.run()
-    assert told(stats) == {"count": 2, "bytes": 12, "backlog": 0}
-    keep(archiving, b"four\r\n", first=2)
-    proxy.set(Answer(403, "AccessDenied"), applies_to="/archive/")
-    archiving.run()
-    assert told(stats) == {"count": 2, "bytes": 12, "backlog": 1}
-    proxy.set(Pass())
-    archiving.run()
-    archiving.run()
-    assert told(stats) == {"count": 3, "bytes": 18, "backlog": 0}
-
-
-def test_copies_count_once_however_often_the_run_is_killed(
-    archiving: Archiving, stats: Objects, tmp_path: Path
-) -> None:
-    texts = [b"x" * (50_000 + number) + b"\r\n" for number in range(60)]
-    kept = keep(archiving, *texts)
-    assert len(kept) == len(texts)
-    chance = random.Random(5)
-    for _ in range(KILLS):
-        process = archiving.start(tmp_path / "archive.log")
-        left = count_copies(archiving)
-        waited_for = max(0, left - chance.randint(1, 10))
-        process.wait_until_ready(
-            lambda most=waited_for: count_copies(archiving) <= most or not process.running  # noqa: B023
-        )
-        process.kill()
-    assert archiving.run().returncode == 0
-    assert told(stats) == {"count": len(texts), "bytes": sum(map(len, texts)), "backlog": 0}
