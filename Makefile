@@ -2,6 +2,8 @@
 #
 #   make demo          show the main job on this machine; KEEP=1 leaves it running for your own mail
 #   make test          all tests; ARGS="-k notice -x" goes to pytest
+#   make unit          the unit tests, the loop while writing: no sendmail, no root; ARGS as above
+#   make format        mend what ruff can mend
 #   make check         linters, types, the import rules
 #   make audit         known vulnerabilities of the packages in locks/; needs the network
 #   make bench         the benchmarks
@@ -17,7 +19,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-versi
 
 UV := test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
 
-.PHONY: demo test check audit bench chaos fuzz soak lock clean
+.PHONY: demo test unit format check audit bench chaos fuzz soak lock clean
 
 demo:
 	@rig/setup.sh demo
@@ -26,6 +28,15 @@ demo:
 test:
 	@rig/setup.sh test
 	@$(PYTHON) -m pytest $(ARGS)
+
+unit:
+	@rig/setup.sh test
+	@$(PYTHON) -m pytest tests/unit $(ARGS)
+
+format:
+	@rig/setup.sh test
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
 
 check:
 	@rig/setup.sh test
