@@ -16,7 +16,7 @@ from bench.client import DeliveryError
 from bench.peer_bed import PeerBed
 from bench.table import markdown_table, text_table
 from rig.process import StartError
-from woomera_milter.config_types import MB, parse_size
+from woomera_milter.config.values import MB, parse_size
 
 Row = (
     latency.Latency

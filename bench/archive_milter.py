@@ -11,9 +11,9 @@ from bench.client import deliver_at_once, on_the_wire
 from bench.figures import Ratio, paired_ratio
 from bench.latency import CLIENTS, messages_a_client
 from bench.rounds import interleaved
-from rig.messages import MB, message_with_file
-from rig.sendmail import Sendmail
-from woomera_milter.config_types import format_size
+from rig.mail.messages import MB, message_with_file
+from rig.mta.sendmail import Sendmail
+from woomera_milter.config.values import format_size
 
 Named = tuple[str, Sendmail]
 

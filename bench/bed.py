@@ -17,10 +17,10 @@ import yaml
 
 from bench.client import DeliveryError
 from rig.lab import BUCKET, base_configuration, environment, merged
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
 from rig.process import Process, accepts_at, free_port
-from rig.s3 import Juicefs
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
+from rig.servers.s3 import Juicefs
 
 _NOOP_SOURCE = Path(__file__).parent / "noop_milter.c"
 _RELAY_PORT = free_port()  # nothing listens there, and nothing goes there: queued mail stays where it is

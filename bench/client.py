@@ -9,8 +9,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from rig.messages import RECIPIENT, SENDER
-from rig.smtp import dot_stuffed
+from rig.mail.messages import RECIPIENT, SENDER
+from rig.mta.smtp import dot_stuffed
 
 TIMEOUT_S = 300
 _COMMANDS = (

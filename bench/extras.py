@@ -10,9 +10,9 @@ from bench.bed import Bed
 from bench.client import deliver, on_the_wire
 from bench.figures import Ratio, paired_ratio
 from bench.rounds import interleaved
-from rig.messages import MB, message_with_files
-from rig.sendmail import Sendmail
-from woomera_milter.config_types import format_size
+from rig.mail.messages import MB, message_with_files
+from rig.mta.sendmail import Sendmail
+from woomera_milter.config.values import format_size
 
 SIZE_BYTES = 25 * MB
 ATTACHMENTS = 2

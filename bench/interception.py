@@ -14,9 +14,9 @@ from bench.client import deliver, on_the_wire
 from bench.figures import Ratio, paired_ratio
 from bench.rounds import interleaved
 from rig.lab import BUCKET
-from rig.messages import MB, message_with_file
-from rig.sendmail import Sendmail
-from woomera_milter.config_types import format_size
+from rig.mail.messages import MB, message_with_file
+from rig.mta.sendmail import Sendmail
+from woomera_milter.config.values import format_size
 
 SIZES = (25 * MB, 40 * MB)
 ROUNDS = 24

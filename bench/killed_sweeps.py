@@ -12,8 +12,8 @@ from pathlib import Path
 
 from rig.jobs import jobs_on, over_limit
 from rig.killed_sweeps import run_killed_sweeps
-from rig.s3 import Ministack
-from rig.ses import Ses
+from rig.servers.s3 import Ministack
+from rig.servers.ses import Ses
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ from bench.bed import Bed
 from bench.client import deliver_at_once, on_the_wire
 from bench.figures import Ratio, paired_ratio
 from bench.rounds import interleaved
-from rig.messages import MB, message, message_with_file
-from rig.sendmail import Sendmail
-from woomera_milter.config_types import format_size
+from rig.mail.messages import MB, message, message_with_file
+from rig.mta.sendmail import Sendmail
+from woomera_milter.config.values import format_size
 
 SIZES = (2048, 20 * 1024, MB, 4 * MB, 9 * MB)
 ROUNDS = 24

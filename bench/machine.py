@@ -9,9 +9,9 @@ from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
 from rig.process import free_port
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
 
 
 def facts() -> dict[str, str | int | float]:

@@ -17,7 +17,7 @@ from typing import ClassVar
 import yaml
 
 from rig.lab import environment
-from rig.messages import MB
+from rig.mail.messages import MB
 from rig.process import StartError
 
 SIZE_BYTES = 1024 * MB

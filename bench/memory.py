@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from bench.bed import Bed
 from bench.client import deliver_at_once, on_the_wire
-from rig.messages import MB, message_with_files
-from woomera_milter.config_types import format_size
+from rig.mail.messages import MB, message_with_files
+from woomera_milter.config.values import format_size
 
 MESSAGES = 16
 SIZE_BYTES = 40 * MB

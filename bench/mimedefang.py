@@ -10,8 +10,8 @@ from pathlib import Path
 from bench.bed import serve
 from bench.memory import MESSAGES
 from rig.lab import environment
+from rig.mta.sendmail import Sendmail
 from rig.process import Process, StartError, accepts_at
-from rig.sendmail import Sendmail
 
 _WORKERS = MESSAGES  # it refuses what it has no worker for; Debian's 10 are enough for less mail at once
 

@@ -13,9 +13,9 @@ from typing import Self
 from bench.bed import Bed, sendmail_with, serve, socket_folder
 from bench.client import DeliveryError
 from bench.mimedefang import Mimedefang
-from rig.messages import MB
+from rig.mail.messages import MB
+from rig.mta.sendmail import Sendmail
 from rig.process import Process
-from rig.sendmail import Sendmail
 
 ALONE = "sendmail alone"
 NOOP = "C no-op"

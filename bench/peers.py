@@ -13,8 +13,8 @@ from bench.memory import ATTACHMENTS, MESSAGES, SIZE_BYTES
 from bench.peak import peak
 from bench.peer_bed import ALONE, MIMEDEFANG, MIMEDEFANG_URLS, NOOP, PYMILTER, WOOMERA, PeerBed
 from bench.rounds import interleaved
-from rig.messages import MB, message_with_files
-from woomera_milter.config_types import format_size
+from rig.mail.messages import MB, message_with_files
+from woomera_milter.config.values import format_size
 
 PASSED_SIZES = (2048, 20 * 1024, MB, 4 * MB, 9 * MB)
 REPLACED_SIZES = (25 * MB, 40 * MB)

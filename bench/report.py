@@ -14,7 +14,7 @@ import yaml
 
 from bench.contest import Contest, Side, measure, tell
 from bench.stub_report import DAYS, sidecar_keys, snapshot_keys
-from woomera_milter.gather import AT_ONCE
+from woomera_milter.report.reader import AT_ONCE
 
 _BARE = "bare"
 _REPORT = "report"
@@ -40,7 +40,7 @@ def _bare(endpoint_url: str, hosts: int, sidecars: int) -> int:
 def _report(endpoint_url: str, hosts: int, sidecars: int) -> int:
     from click.testing import CliRunner
 
-    from woomera_milter.cli import main as woomera
+    from woomera_milter.cli.main import main as woomera
 
     storage = {
         "bucket": "large-mail",

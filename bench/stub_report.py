@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from woomera_milter.counters import Amount, FailedMessage, Tally
+from woomera_milter.milter.counters import Amount, FailedMessage, Tally
 
 DAYS = 30
 _PAGE = 1000

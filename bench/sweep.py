@@ -33,7 +33,7 @@ def _bare(endpoint_url: str) -> int:
 def _sweep(endpoint_url: str) -> int:
     from click.testing import CliRunner
 
-    from woomera_milter.cli import main as woomera
+    from woomera_milter.cli.main import main as woomera
 
     keys = {"access_key_id": "test", "secret_access_key": "test"}
     storage = {

@@ -14,12 +14,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from rig.lab import ArchiveMilter, Milter, base_configuration, environment, merged
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
+from rig.mta.smtp import Exchange, SmtpClient
 from rig.process import Process, free_port
-from rig.s3 import S3Server
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
-from rig.ses import Ses
-from rig.smtp import Exchange, SmtpClient
+from rig.servers.s3 import S3Server
+from rig.servers.ses import Ses
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from rig.lab import BUCKET, base_configuration, environment, merged
-from rig.messages import message
-from rig.s3 import S3Server
-from rig.ses import Ses
+from rig.mail.messages import message
+from rig.servers.s3 import S3Server
+from rig.servers.ses import Ses
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

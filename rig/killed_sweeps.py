@@ -12,7 +12,7 @@ from subprocess import TimeoutExpired
 
 from rig.lab import environment
 from rig.process import Process, StartError
-from rig.ses import Ses
+from rig.servers.ses import Ses
 
 _FINISH_TIMEOUT_S = 300
 

@@ -13,11 +13,11 @@ from typing import Any, Self
 
 import yaml
 
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
 from rig.process import Process, accepts, accepts_at, free_port, on_host
-from rig.s3 import S3Server
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
-from rig.ses import Ses
+from rig.servers.s3 import S3Server
+from rig.servers.ses import Ses
 
 BUCKET = "large-mail"
 Configuration = dict[str, Any]

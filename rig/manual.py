@@ -14,11 +14,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import click
 from pydantic import BeforeValidator
 
-from woomera_milter.check_sendmail import DEFAULT_CF
-from woomera_milter.cli import main as woomera
-from woomera_milter.cli_base import EX_PARTLY
-from woomera_milter.config_models import Archive, Config, Milter, Section
-from woomera_milter.config_types import Size, format_duration, format_size
+from woomera_milter.check.sendmail import DEFAULT_CF
+from woomera_milter.cli.common import EX_PARTLY
+from woomera_milter.cli.main import main as woomera
+from woomera_milter.config.models import Archive, Config, Milter, Section
+from woomera_milter.config.values import Size, format_duration, format_size
 from woomera_milter.errors import EX_CONFIG, EX_TEMPFAIL
 
 REPOSITORY = Path(__file__).parents[1]
@@ -146,7 +146,7 @@ def _comments(sample: str) -> dict[str, str]:
 
 
 def _form(hint: Any) -> str:
-    """What a value may be, in the words of the message that refuses a wrong one (see config_types.py)."""
+    """What a value may be, in the words of the message that refuses a wrong one (see config/values.py)."""
     origin, args = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
         return "; or ".join("null" if it is type(None) else _form(it) for it in args)

@@ -15,11 +15,11 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.bucket import Bucket
-from rig.checker import Sent
 from rig.lab import BUCKET, Lab
-from rig.messages import MB, RECIPIENT, SENDER, message, message_with_file
-from rig.s3 import Juicefs
+from rig.mail.messages import MB, RECIPIENT, SENDER, message, message_with_file
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Sent
+from rig.servers.s3 import Juicefs
 from rig.trial import hand_over
 from rig.usage import Usage, usage_of
 

@@ -5,14 +5,14 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from rig.bucket import Bucket
-from rig.checker import Aftermath, Interception, Limits, Sent, check
 from rig.lab import Lab
-from rig.notices import require
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
-from rig.ses import Ses, Transaction
-from rig.smtp import Exchange, Reply, SmtpClient
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
+from rig.mta.smtp import Exchange, Reply, SmtpClient
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Aftermath, Interception, Limits, Sent, check
+from rig.promises.notices import require
+from rig.servers.ses import Ses, Transaction
 from woomera_milter import config
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from rig.bucket import Bucket
 from rig.lab import BUCKET
-from rig.s3 import Juicefs
+from rig.promises.bucket import Bucket
+from rig.servers.s3 import Juicefs
 
 # CI tries the same examples each time: what it says is about the change. Elsewhere each run tries new ones.
 settings.register_profile("ci", derandomize=True)

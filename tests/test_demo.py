@@ -8,8 +8,8 @@ from pathlib import Path
 _WITHOUT_DEV_PACKAGES = """\
 import sys
 sys.modules.update(dict.fromkeys(["hypothesis", "moto", "mypy_boto3_s3", "pytest"]))
-from rig import demo
-sys.exit(demo.main())
+from rig.demo import run
+sys.exit(run.main())
 """
 
 

@@ -16,23 +16,26 @@ from rig.fuzz.engine import Target
 from rig.fuzz.mutation import TEXTS
 from rig.fuzz.notices import composer, configuration
 from rig.fuzz.sweeps import KEY, Outbox, bench
-from rig.memory_store import MemoryStore
-from rig.messages import message
-from rig.notices import require
-from woomera_milter import archived, report, report_view, shipped, stored, watermark
-from woomera_milter.archive import Shipper
-from woomera_milter.archive_spool import Copy
-from woomera_milter.claims import Claims, State, claim_key
-from woomera_milter.cli_stored import sidecar_line
+from rig.mail.messages import message
+from rig.promises.notices import require
+from rig.servers.memory_store import MemoryStore
+from woomera_milter.archive import journal
+from woomera_milter.archive.shipper import Shipper
+from woomera_milter.archive.spool import Copy
+from woomera_milter.cli.stored import sidecar_line
 from woomera_milter.config import Report
 from woomera_milter.errors import PermanentError, WoomeraError
-from woomera_milter.gather import Gatherer
-from woomera_milter.legacy import ProcessedMail
-from woomera_milter.links import Signer
-from woomera_milter.mailer import Mailer
-from woomera_milter.period import Period
-from woomera_milter.resend import Resend
-from woomera_milter.statistics import Statistics
+from woomera_milter.report import report, view
+from woomera_milter.report.figures import Statistics
+from woomera_milter.report.period import Period
+from woomera_milter.report.reader import Gatherer
+from woomera_milter.store import sidecars
+from woomera_milter.store.claims import Claims, State, claim_key
+from woomera_milter.store.links import Signer
+from woomera_milter.submission.mailer import Mailer
+from woomera_milter.sweep import copies, watermark
+from woomera_milter.sweep.processed_mail import ProcessedMail
+from woomera_milter.sweep.resend import Resend
 
 _ID = "4AO9Xk1S012345-0123456789abcdef"
 _FOLDER = f"messages/2026/11/23/{_ID}/"
@@ -159,7 +162,7 @@ def _sidecar(data: bytes) -> Hashable:
     store.put_octets(f"{_FOLDER}envelope.json", data)
     store.put_octets(f"{_FOLDER}message.eml", _MESSAGE)
     damaged: list[PermanentError] = []
-    listed = stored.newest_first(store, _NOW - timedelta(days=9), damaged.append)
+    listed = sidecars.newest_first(store, _NOW - timedelta(days=9), damaged.append)
     found = [it for it in listed if it.matches("s@", "a@")]
     for it in found:
         sidecar_line(it).encode()
@@ -178,7 +181,7 @@ def _claim(data: bytes) -> Hashable:
 
 
 def _record(data: bytes) -> Hashable:
-    record = archived.record_of(_bucket({_RECORD_KEY: data}), KEY)
+    record = copies.record_of(_bucket({_RECORD_KEY: data}), KEY)
     outcome = bench().sweep({KEY: _MESSAGE, _RECORD_KEY: data})
     return outcome.kind, record and (record.by_us, len(record.envelope.recipients).bit_length())
 
@@ -211,7 +214,7 @@ def _report(data: bytes) -> Hashable:
     settings = Report(sender="woomera@example.com", to=("postmaster@example.com",), quiet="send")
     mail = report.message_of(statistics, settings, _NOW) or b""
     require(mail.isascii() and max(map(len, mail.split(b"\r\n"))) < 998, "the report is not safe for SES")
-    json.dumps(report_view.document(statistics), ensure_ascii=False).encode()
+    json.dumps(view.document(statistics), ensure_ascii=False).encode()
     return statistics.unreadable.count, len(statistics.hosts), statistics.is_quiet
 
 
@@ -224,7 +227,7 @@ def _spooled(data: bytes) -> Hashable:
         result = Shipper(None, "archive/").run([Copy(folder / "a.eml")], lambda _: None)
         form = r"archive/\d{4}/\d\d/\d\d/[\w.-]+/\d{6}\.\d{6}-[0-9a-f]{32}\.eml"
         require(all(re.fullmatch(form, it, re.ASCII) for it in result.keys), f"the key is {result.keys}")
-        return len(result.keys), shipped.by_day(folder)[date(2026, 11, 24)].count.bit_length()
+        return len(result.keys), journal.by_day(folder)[date(2026, 11, 24)].count.bit_length()
 
 
 def targets() -> list[Target]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rig.fuzz.mutation import minimal, mutated, mutated_json
-from rig.notices import require
+from rig.promises.notices import require
 
 HANG_S = 10.0
 """Of processor time, for one input."""

@@ -17,22 +17,23 @@ from rig.fuzz.fragments import FROM_LINE
 from rig.fuzz.headers import fields_of, in_wire_form, raw_fields, without_from_line
 from rig.fuzz.mail import chance_of, on_disk
 from rig.fuzz.notices import configuration
-from rig.memory_store import MemoryStore
-from rig.messages import CRLF, measured_size
-from rig.notices import require
-from woomera_milter import archived, mbox
-from woomera_milter.archive import Shipper
-from woomera_milter.archive_import import maildir_messages
-from woomera_milter.archived import HIDDEN_HEADERS, fetch, wire_form
-from woomera_milter.counters import Counters
+from rig.mail.messages import CRLF, measured_size
+from rig.promises.notices import require
+from rig.servers.memory_store import MemoryStore
+from woomera_milter.archive import mbox
+from woomera_milter.archive.importer import maildir_messages
+from woomera_milter.archive.shipper import Shipper
 from woomera_milter.errors import WoomeraError
-from woomera_milter.header_value import wire as to_wire
-from woomera_milter.headers import HeaderField, parse_header_block
-from woomera_milter.intercept import Interceptor, OverLimit, Replacement
-from woomera_milter.session import Session
-from woomera_milter.spool import Deadline, Measure, SpooledMessage, SpoolReader, proves_small
-from woomera_milter.store import Listed
-from woomera_milter.wire import WINDOW_BYTES, Form, WireMessage
+from woomera_milter.message.encoding import wire as to_wire
+from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.message.spool import Deadline, Measure, SpooledMessage, SpoolReader, proves_small
+from woomera_milter.message.wire import WINDOW_BYTES, Form, WireMessage
+from woomera_milter.milter.counters import Counters
+from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
+from woomera_milter.milter.session import Session
+from woomera_milter.store.objects import Listed
+from woomera_milter.sweep import copies
+from woomera_milter.sweep.copies import HIDDEN_HEADERS, fetch, wire_form
 
 _ALLOWANCE_BYTES = 2048
 _DEADLINE = Deadline(1e9)
@@ -147,12 +148,12 @@ def check_archived(data: bytes) -> set[Hashable]:
     require(octets == expected, f"{data[:200]!r} is stored as {octets[:200]!r}, not as {expected[:200]!r}")
     require(list(copy.headers) == list(headers), "the header fields are others")
     over_bytes = copy.measured_bytes + _ALLOWANCE_BYTES
-    small = archived.is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
+    small = copies.is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
     require(not small, f"{len(data)} octets are surely small, and measured as {copy.measured_bytes}")
     if data.startswith(b"".join(map(to_wire, headers)) + CRLF) and in_wire_form(data) == data:
-        small = archived.is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
+        small = copies.is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
         require(not small, f"{len(data)} octets of ours are surely small: {copy.measured_bytes}")
-    large = archived.is_surely_large(len(data), copy.measured_bytes) and data.find(b"\n") < 1024
+    large = copies.is_surely_large(len(data), copy.measured_bytes) and data.find(b"\n") < 1024
     require(not large, f"{len(data)} octets are surely large, and measured as {copy.measured_bytes}")
     return {
         ("fields", len(headers).bit_length(), len(octets) - len(data) > 0),

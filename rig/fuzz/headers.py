@@ -7,17 +7,22 @@ from datetime import UTC, datetime
 from unicodedata import category
 
 from rig.fuzz.mail import check_line
-from rig.messages import CRLF
-from rig.notices import require
-from rig.ses import SINGLE_FIELDS
-from woomera_milter import new_notice
-from woomera_milter.addresses import Recipients, address_of, recipients_of
+from rig.mail.messages import CRLF
+from rig.promises.notices import require
+from rig.servers.ses import SINGLE_FIELDS
 from woomera_milter.errors import PermanentError
-from woomera_milter.header_value import ADDRESS_FIELDS, wire
-from woomera_milter.headers import HeaderField, header_facts, parameters, parse_header_block, text_of
-from woomera_milter.notice import Notice
-from woomera_milter.ses_headers import MAX_SECTION_BYTES, HeaderChange, header_changes, remaining_bytes
-from woomera_milter.text import decode
+from woomera_milter.message.addresses import Recipients, address_of, recipients_of
+from woomera_milter.message.encoding import ADDRESS_FIELDS, wire
+from woomera_milter.message.fields import HeaderField, header_facts, parameters, parse_header_block, text_of
+from woomera_milter.notice import new_message
+from woomera_milter.notice.header_edits import (
+    MAX_SECTION_BYTES,
+    HeaderChange,
+    header_changes,
+    remaining_bytes,
+)
+from woomera_milter.notice.notice import Notice
+from woomera_milter.text.lines import decode
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 ID = "4AO5OuKt012345-Zk3v9qXw"
@@ -193,10 +198,10 @@ def check_addresses(headers: Sequence[HeaderField]) -> None:
 
 
 def _check_new_notice(headers: Sequence[HeaderField]) -> None:
-    kept = new_notice.kept_of(headers)
+    kept = new_message.kept_of(headers)
     for sender in None, "sweep@example.com":
         try:
-            heading = new_notice.heading(
+            heading = new_message.heading(
                 kept,
                 woomera_id=ID,
                 envelope_sender="",

@@ -14,9 +14,8 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
-from rig.notices import require
-from woomera_milter import wording
-from woomera_milter.mime import (
+from rig.promises.notices import require
+from woomera_milter.message.contents import (
     Part,
     attachments,
     body_html,
@@ -27,8 +26,16 @@ from woomera_milter.mime import (
     parse_header_block,
     protection,
 )
-from woomera_milter.served import attachment_disposition
-from woomera_milter.text import MAX_FILE_NAME_BYTES, cut, decode, from_html, lines_for_people, safe_file_name
+from woomera_milter.store.downloads import attachment_disposition
+from woomera_milter.text import wording
+from woomera_milter.text.lines import (
+    MAX_FILE_NAME_BYTES,
+    cut,
+    decode,
+    from_html,
+    lines_for_people,
+    safe_file_name,
+)
 
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029]
 _REORDERING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # UAX #9

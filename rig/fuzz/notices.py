@@ -6,13 +6,13 @@ from functools import cache
 
 from rig.fuzz.headers import ID, applied
 from rig.fuzz.mail import on_disk
-from rig.notices import check_kept_headers, check_markup, read_notice, require
+from rig.promises.notices import check_kept_headers, check_markup, read_notice, require
 from woomera_milter import config
-from woomera_milter.header_value import MAX_NAME_OCTETS, wire
-from woomera_milter.headers import header_facts, parse_header_block
-from woomera_milter.mime import attachments, body_text, outline, protection
-from woomera_milter.notice import AttachmentFact, Composer, Facts, Links
-from woomera_milter.ses_headers import header_changes, remaining_bytes
+from woomera_milter.message.contents import attachments, body_text, outline, protection
+from woomera_milter.message.encoding import MAX_NAME_OCTETS, wire
+from woomera_milter.message.fields import header_facts, parse_header_block
+from woomera_milter.notice.header_edits import header_changes, remaining_bytes
+from woomera_milter.notice.notice import AttachmentFact, Composer, Facts, Links
 
 PAGE_LINK = "https://bucket.example.com/index.html?X=1&Y=2"
 MESSAGE_LINK = "https://bucket.example.com/message.eml?X=1&Y=2"

@@ -6,12 +6,12 @@ from functools import cache
 from html import unescape
 
 from rig.fuzz.notices import EXPIRES_AT, FILE_LINK, MESSAGE_LINK, configuration
-from rig.notices import require
-from woomera_milter.headers import header_facts, parse_header_block
-from woomera_milter.html_body import Picture, SafeHtml, safe_html
-from woomera_milter.mime import BodyText
-from woomera_milter.page import Facts, PageAttachment, Pages
-from woomera_milter.text import decode
+from rig.promises.notices import require
+from woomera_milter.message.contents import BodyText
+from woomera_milter.message.fields import header_facts, parse_header_block
+from woomera_milter.notice.page import Facts, PageAttachment, Pages
+from woomera_milter.text.lines import decode
+from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
 
 # Whatever has the form of a tag in what browsers are given; attributes are in double quotes there.
 _TAG = re.compile(r'<(?P<end>/?)(?P<name>[a-z][a-z0-9]*)(?P<attributes>(?: [a-z-]+(?:="[^"]*")?)*)>')

@@ -15,16 +15,16 @@ from urllib.parse import unquote, urlsplit
 from rig.fuzz.files import stored_form
 from rig.fuzz.notices import check_links, composer, configuration
 from rig.fuzz.pages import check_page
-from rig.memory_store import MemoryStore
-from rig.notices import check_markup, read_notice, require
+from rig.promises.notices import check_markup, read_notice, require
+from rig.servers.memory_store import MemoryStore
 from woomera_milter import log
-from woomera_milter.addresses import recipients_of
-from woomera_milter.claims import Claims
-from woomera_milter.links import Signer
-from woomera_milter.mailer import Delivery, Mailer
-from woomera_milter.notifier import Kind, Notifier, Outcome, woomera_id
-from woomera_milter.offload import Offload
-from woomera_milter.store import Listed
+from woomera_milter.message.addresses import recipients_of
+from woomera_milter.offload.offload import Offload
+from woomera_milter.store.claims import Claims
+from woomera_milter.store.links import Signer
+from woomera_milter.store.objects import Listed
+from woomera_milter.submission.mailer import Delivery, Mailer
+from woomera_milter.sweep.notifier import Kind, Notifier, Outcome, woomera_id
 
 KEY = "archive/2026/11/24/host-1/a.eml"
 

@@ -6,8 +6,8 @@ from functools import cache
 from rig.fuzz import documents, files, fragments, headers, mail, notices, pages, sweeps
 from rig.fuzz.engine import Target
 from rig.fuzz.mutation import MAX_BYTES
-from rig.kinds import EXACT, INEXACT, REFUSED, of_kind
-from rig.messages import message
+from rig.mail.kinds import EXACT, INEXACT, REFUSED, of_kind
+from rig.mail.messages import message
 
 _OF_MESSAGES: dict[str, Callable[[bytes], Iterable[Hashable]]] = {
     "mime": mail.check_mime,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from rig.archive_lab import Archiving
-from rig.faults import FaultProxy
 from rig.lab import BUCKET, base_configuration
-from rig.s3 import Juicefs
+from rig.servers.faults import FaultProxy
+from rig.servers.s3 import Juicefs
 from tests.archive.shipping import Objects
 
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 from rig.archive_lab import Archiving, Kept
 from rig.lab import BUCKET
-from rig.messages import RECIPIENT, SENDER
-from rig.s3 import Juicefs
-from woomera_milter.archive_spool import ArchiveSpool
-from woomera_milter.spool import Envelope
+from rig.mail.messages import RECIPIENT, SENDER
+from rig.servers.s3 import Juicefs
+from woomera_milter.archive.spool import ArchiveSpool
+from woomera_milter.message.spool import Envelope
 
 MOMENT = datetime(2026, 11, 24, 9, 30, 15, 250, tzinfo=UTC)
 KILLS = 8

@@ -10,10 +10,10 @@ import time
 
 import pytest
 
-from rig import messages
 from rig.archive_lab import Archiving
-from rig.faults import Answer, Corrupt, FaultProxy, Pass, Refuse
-from rig.messages import RECIPIENT, SENDER
+from rig.mail import messages
+from rig.mail.messages import RECIPIENT, SENDER
+from rig.servers.faults import Answer, Corrupt, FaultProxy, Pass, Refuse
 from tests.archive.shipping import KILLS, Objects, count_copies, keep
 
 

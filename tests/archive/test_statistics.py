@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from rig.archive_lab import Archiving
-from rig.faults import Answer, FaultProxy, Pass
 from rig.lab import BUCKET
+from rig.servers.faults import Answer, FaultProxy, Pass
 from tests.archive.shipping import KILLS, Objects, count_copies, keep
 
 

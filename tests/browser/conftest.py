@@ -9,13 +9,14 @@ import pytest
 from selenium import webdriver
 
 from rig.lab import BUCKET, base_configuration
-from rig.s3 import Juicefs
+from rig.servers.s3 import Juicefs
 from tests.browser.browser import Browser
-from woomera_milter import config, mime
-from woomera_milter.links import Signer
-from woomera_milter.offload import Offload, Offloaded, Origin
-from woomera_milter.spool import Deadline, Envelope, SpooledMessage
-from woomera_milter.store import Store
+from woomera_milter import config
+from woomera_milter.message import contents
+from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.store.links import Signer
+from woomera_milter.store.objects import Store
 
 Keep = Callable[[bytes], Offloaded]
 
@@ -60,7 +61,7 @@ def keep(s3: Juicefs, tmp_path_factory: pytest.TempPathFactory) -> Keep:
         spooled = SpooledMessage(folder)
         spooled.write(message)
         origin = Origin("milter", "host", "QUEUEID", datetime.now(UTC))
-        headers = mime.parse_header_block(message)
+        headers = contents.parse_header_block(message)
         envelope = Envelope("sender@example.com", ("hidden@example.org",))
         try:
             return offload.run(f"QUEUEID-{next(numbers)}", spooled, envelope, headers, origin, Deadline(60))

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rig.messages import entity, file_part, header_section, multipart
-from rig.s3 import Juicefs
+from rig.mail.messages import entity, file_part, header_section, multipart
+from rig.servers.s3 import Juicefs
 from tests.browser.browser import DESK, PHONE, Browser
-from woomera_milter.offload import Offloaded
+from woomera_milter.offload.offload import Offloaded
 
 Keep = Callable[[bytes], Offloaded]
 

@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from rig import sendmail_cf as rig_cf
-from rig.faults import FaultProxy
 from rig.lab import BUCKET
-from rig.s3 import Juicefs, Ministack, Moto, S3Server
-from woomera_milter import sendmail_cf
+from rig.mta import sendmail_cf as rig_cf
+from rig.servers.faults import FaultProxy
+from rig.servers.s3 import Juicefs, Ministack, Moto, S3Server
+from woomera_milter.check import sendmail_cf
+from woomera_milter.check.finding import Finding
+from woomera_milter.check.sendmail_cf import SendmailCf
 from woomera_milter.config import Config
-from woomera_milter.finding import Finding
-from woomera_milter.sendmail_cf import SendmailCf
 
 SMTP_PORT = 2525
 MILTER, ARCHIVE = "unix:/run/woomera/milter.sock", "unix:/run/woomera/archive.sock"
 
 MakeCf = Callable[..., SendmailCf]
-"""make_cf(**changes to rig.sendmail_cf.Settings): what m4 makes of our sendmail.mc, with a submit.cf."""
+"""make_cf(**changes to rig.mta.sendmail_cf.Settings): what m4 makes of our sendmail.mc, with a submit.cf."""
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,11 @@ import pytest
 
 from rig.archive_lab import Archiving
 from rig.process import free_port
-from woomera_milter import check_archive
-from woomera_milter.archive_spool import ArchiveSpool
+from woomera_milter.archive.spool import ArchiveSpool
+from woomera_milter.check import archive as check_archive
+from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
-from woomera_milter.finding import Finding
-from woomera_milter.spool import Envelope
+from woomera_milter.message.spool import Envelope
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from rig.faults import Answer, FaultProxy
 from rig.jobs import CHECKOUT, Run
 from rig.lab import BUCKET, Lab, environment, merged
 from rig.process import free_port
-from rig.s3 import Ministack
-from woomera_milter.check_s3 import probe_key
+from rig.servers.faults import Answer, FaultProxy
+from rig.servers.s3 import Ministack
+from woomera_milter.check.s3 import probe_key
 
 from .conftest import make_sound
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from woomera_milter import check
-from woomera_milter.finding import Finding
+from woomera_milter.check import check
+from woomera_milter.check.finding import Finding
 
 SAMPLE = Path(__file__).parents[2] / "config.yaml"
 

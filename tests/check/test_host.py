@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from woomera_milter import check_host
-from woomera_milter.config_types import GB, MB
+from woomera_milter.check import host
+from woomera_milter.check.finding import Finding
+from woomera_milter.config.values import GB, MB
 from woomera_milter.errors import TemporaryError
-from woomera_milter.finding import Finding
 
 from .conftest import configured
 
@@ -29,7 +29,7 @@ def spool(tmp_path: Path) -> Path:
 def findings(spool: Path, max_message_bytes: int | None = 150 * MB, **milter: object) -> dict[str, Finding]:
     """What is said, by subject."""
     configuration = configured(milter={"spool": str(spool), "socket": "inet:8894@127.0.0.1", **milter})
-    return {it.subject: it for it in check_host.look(configuration, max_message_bytes)}
+    return {it.subject: it for it in host.look(configuration, max_message_bytes)}
 
 
 def test_host_that_works_passes(spool: Path) -> None:
@@ -41,8 +41,8 @@ def test_host_that_works_passes(spool: Path) -> None:
 
 def test_milter_that_cannot_load_libmilter_is_a_failure(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As the dynamic linker would refuse it; pymilter is the seam.
-    monkeypatch.delitem(sys.modules, "woomera_milter.milter", raising=False)
-    monkeypatch.delattr("woomera_milter.milter", raising=False)
+    monkeypatch.delitem(sys.modules, "woomera_milter.milter.connection", raising=False)
+    monkeypatch.delattr("woomera_milter.milter.connection", raising=False)
     monkeypatch.setitem(sys.modules, "milter", None)  # type: ignore[arg-type]
     found = findings(spool)["libmilter"]
 
@@ -81,7 +81,7 @@ def test_spool_of_messages_of_any_size_is_not_measured(spool: Path) -> None:
 def test_user_is_compared_with_the_one_whose_spool_it_is(
     owner_uid: int, uid: int, status: str, words: str
 ) -> None:
-    found = check_host.user(Path("/var/spool/woomera"), owner_uid, uid)
+    found = host.user(Path("/var/spool/woomera"), owner_uid, uid)
 
     assert found.status == status
     assert words in found.detail
@@ -101,7 +101,7 @@ def folder() -> Iterator[Path]:
 
 
 def look_at(folder: Path, spool: Path) -> Finding:
-    [found] = check_host.socket_folder("milter.socket", f"unix:{folder}/milter.sock", spool)
+    [found] = host.socket_folder("milter.socket", f"unix:{folder}/milter.sock", spool)
     return found
 
 
@@ -147,11 +147,11 @@ def test_folder_that_is_missing_is_a_failure_that_says_how_to_make_it(tmp_path: 
 
 
 def test_socket_of_tcp_needs_no_folder(spool: Path) -> None:
-    assert list(check_host.socket_folder("milter.socket", "inet:8894@127.0.0.1", spool)) == []
+    assert list(host.socket_folder("milter.socket", "inet:8894@127.0.0.1", spool)) == []
 
 
 def test_check_starts_without_libmilter() -> None:
-    code = "import sys, woomera_milter.cli; print('milter' in sys.modules)"
+    code = "import sys, woomera_milter.cli.main; print('milter' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"

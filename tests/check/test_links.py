@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rig.faults import Answer, FaultProxy
-from rig.s3 import S3Server
-from woomera_milter import check_links
-from woomera_milter.bucket import Bucket
+from rig.servers.faults import Answer, FaultProxy
+from rig.servers.s3 import S3Server
+from woomera_milter.check import links as check_links
+from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
 from woomera_milter.errors import PermanentError, TemporaryError
-from woomera_milter.finding import Finding
+from woomera_milter.store.inspection import Bucket
 
 from .conftest import configuration_of, keys_in, the_trouble, troubles
 

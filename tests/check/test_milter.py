@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rig.background import BackgroundServer
 from rig.lab import ArchiveMilter, Milter
 from rig.process import free_port
-from woomera_milter import check_milter
-from woomera_milter.finding import Finding
-from woomera_milter.milter_probe import ProbeError, probe
+from rig.servers.background import BackgroundServer
+from woomera_milter.check import milter as check_milter
+from woomera_milter.check.finding import Finding
+from woomera_milter.check.milter_client import ProbeError, probe
 
 from .conftest import configured
 

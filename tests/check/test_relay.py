@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from rig.certificate import certificate
 from rig.process import free_port
-from rig.smtp_server import HANG_UP, SmtpServer
-from woomera_milter import check_relay
-from woomera_milter.config_types import MB
+from rig.servers.certificate import certificate
+from rig.servers.smtp_server import HANG_UP, SmtpServer
+from woomera_milter.check import relay as check_relay
+from woomera_milter.check.finding import Finding
+from woomera_milter.check.sendmail_cf import SmartHost
+from woomera_milter.config.values import MB
 from woomera_milter.errors import TemporaryError
-from woomera_milter.finding import Finding
-from woomera_milter.sendmail_cf import SmartHost
-from woomera_milter.smtp import Greeting
+from woomera_milter.submission.smtp import Greeting
 
 from .conftest import configured, troubles
 

@@ -11,14 +11,14 @@ from urllib.request import Request, urlopen
 import boto3
 import pytest
 
-from rig.faults import Answer, FaultProxy, Refuse
 from rig.lab import BUCKET
-from rig.s3 import Moto, S3Server
-from woomera_milter import check_s3
-from woomera_milter.bucket import Bucket
+from rig.servers.faults import Answer, FaultProxy, Refuse
+from rig.servers.s3 import Moto, S3Server
+from woomera_milter.check import s3
+from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
 from woomera_milter.errors import TemporaryError
-from woomera_milter.finding import Finding
+from woomera_milter.store.inspection import Bucket
 
 from .conftest import (
     MESSAGES_RULE,
@@ -33,13 +33,13 @@ from .conftest import (
 )
 
 HOST = "host-1"
-KEY = check_s3.probe_key(HOST)
+KEY = s3.probe_key(HOST)
 
 
 def look(configuration: Config, now: datetime | None = None) -> list[Finding]:
     bucket = Bucket(configuration.storage)
     try:
-        return list(check_s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
+        return list(s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
     finally:
         bucket.close()
 
@@ -255,7 +255,7 @@ def test_bucket_without_a_block_is_a_warning(ministack: S3Server) -> None:
     ],
 )
 def test_lifecycle_that_keeps_messages_as_long_as_it_should_passes(rules: list[dict[str, Any]]) -> None:
-    assert troubles(check_s3.lifecycle([*rules, UPLOADS_RULE], configured())) == []
+    assert troubles(s3.lifecycle([*rules, UPLOADS_RULE], configured())) == []
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_lifecycle_that_keeps_messages_as_long_as_it_should_passes(rules: list[d
 def test_what_is_wrong_with_the_lifecycle_is_one_line(
     rules: list[dict[str, Any]], status: str, words: str
 ) -> None:
-    found = the_trouble(check_s3.lifecycle([*rules, UPLOADS_RULE], configured()))
+    found = the_trouble(s3.lifecycle([*rules, UPLOADS_RULE], configured()))
 
     assert (found.status, found.subject) == (status, "lifecycle")
     assert words in found.detail

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from woomera_milter import check_filters, check_sendmail
-from woomera_milter.check_sendmail import ses_region
+from woomera_milter.check import filters, sendmail
+from woomera_milter.check.sendmail import ses_region
 
 from .conftest import ARCHIVE, MakeCf, configured, the_trouble, troubles
 
@@ -29,13 +29,13 @@ SES = "define(`SMART_HOST', `relay:[email-smtp.eu-west-1.amazonaws.com]')"
     ],
 )
 def test_sound_filters_pass(make_cf: MakeCf, changes: dict[str, Any]) -> None:
-    assert troubles(check_filters.look(make_cf(**changes), configured())) == []
+    assert troubles(filters.look(make_cf(**changes), configured())) == []
 
 
 def test_filter_before_ours_passes_where_the_size_is_not_trusted(make_cf: MakeCf) -> None:
     configuration = configured(milter={"trust_msg_size": False})
 
-    assert troubles(check_filters.look(make_cf(filters_before=[LOCAL]), configuration)) == []
+    assert troubles(filters.look(make_cf(filters_before=[LOCAL]), configuration)) == []
 
 
 @pytest.mark.parametrize(
@@ -103,37 +103,37 @@ def test_filter_before_ours_passes_where_the_size_is_not_trusted(make_cf: MakeCf
 def test_what_is_wrong_with_the_filters_is_one_line(
     make_cf: MakeCf, changes: dict[str, Any], status: str, subject: str, words: str
 ) -> None:
-    found = the_trouble(check_filters.look(make_cf(**changes), configured()))
+    found = the_trouble(filters.look(make_cf(**changes), configured()))
 
     assert (found.status, found.subject) == (status, subject)
     assert words in found.detail
 
 
 def test_no_filter_at_all_is_a_failure(make_cf: MakeCf) -> None:
-    found = the_trouble(check_filters.look(make_cf(milter_socket=None), configured()))
+    found = the_trouble(filters.look(make_cf(milter_socket=None), configured()))
 
     assert (found.status, found.subject) == ("failure", "filter")
 
 
 def test_filter_without_a_flag_wants_an_archive(make_cf: MakeCf) -> None:
-    alone = troubles(check_filters.look(make_cf(failure_flag="none"), configured()))
+    alone = troubles(filters.look(make_cf(failure_flag="none"), configured()))
     with_archive = make_cf(failure_flag="none", archive_socket=ARCHIVE)
 
     assert [it.subject for it in alone] == ["failure flag", "archive filter"]
-    assert the_trouble(check_filters.look(with_archive, configured())).subject == "failure flag"
+    assert the_trouble(filters.look(with_archive, configured())).subject == "failure flag"
 
 
 def test_archive_filter_with_a_flag_is_a_failure(make_cf: MakeCf) -> None:
     cf = make_cf(extra_mc=f"INPUT_MAIL_FILTER(`keeper', `S={ARCHIVE}, F=T')")
 
-    assert "has the flag T" in the_trouble(check_filters.look(cf, configured())).detail
+    assert "has the flag T" in the_trouble(filters.look(cf, configured())).detail
 
 
 # sendmail itself.
 
 
 def test_shipped_configuration_passes(make_cf: MakeCf) -> None:
-    assert troubles(check_sendmail.look(make_cf(), configured())) == []
+    assert troubles(sendmail.look(make_cf(), configured())) == []
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_shipped_configuration_passes(make_cf: MakeCf) -> None:
 def test_what_is_wrong_with_sendmail_is_one_line(
     make_cf: MakeCf, extra_mc: str, status: str, subject: str, words: str
 ) -> None:
-    found = the_trouble(check_sendmail.look(make_cf(extra_mc=extra_mc), configured()))
+    found = the_trouble(sendmail.look(make_cf(extra_mc=extra_mc), configured()))
 
     assert (found.status, found.subject) == (status, subject)
     assert words in found.detail
@@ -187,14 +187,14 @@ def test_file_that_changed_after_sendmail_had_read_it_is_a_warning(make_cf: Make
     cf = make_cf()
     os.utime(cf.path.with_name("sendmail.pid"), (0, 0))
 
-    assert "has changed since" in the_trouble(check_sendmail.look(cf, configured())).detail
+    assert "has changed since" in the_trouble(sendmail.look(cf, configured())).detail
 
 
 def test_sendmail_that_does_not_run_is_a_warning(make_cf: MakeCf) -> None:
     cf = make_cf()
     cf.path.with_name("sendmail.pid").unlink()
 
-    assert "cannot be seen" in the_trouble(check_sendmail.look(cf, configured())).detail
+    assert "cannot be seen" in the_trouble(sendmail.look(cf, configured())).detail
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_submission_that_avoids_the_daemon_is_told(
     path = cf.path.with_name("submit.cf")
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
-    found = the_trouble(check_sendmail.look(cf, configured()))
+    found = the_trouble(sendmail.look(cf, configured()))
 
     assert (found.status, found.subject) == (status, "submission")
     assert words in found.detail
@@ -222,7 +222,7 @@ def test_missing_submit_cf_is_a_warning(make_cf: MakeCf) -> None:
     cf = make_cf()
     cf.path.with_name("submit.cf").unlink()
 
-    assert the_trouble(check_sendmail.look(cf, configured())).subject == "submission"
+    assert the_trouble(sendmail.look(cf, configured())).subject == "submission"
 
 
 @pytest.mark.parametrize(

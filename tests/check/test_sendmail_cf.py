@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from woomera_milter import sendmail_cf
+from woomera_milter.check import sendmail_cf
+from woomera_milter.check.sendmail_cf import Daemon, Filter, SmartHost, parse_time
 from woomera_milter.errors import PermanentError
-from woomera_milter.sendmail_cf import Daemon, Filter, SmartHost, parse_time
 
 from .conftest import ARCHIVE, MILTER, SMTP_PORT, MakeCf
 

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
-from rig.ses_api import SesApi
-from woomera_milter import check_ses
+from rig.servers.ses_api import SesApi
+from woomera_milter.check import ses as check_ses
+from woomera_milter.check.finding import Finding
 from woomera_milter.errors import TemporaryError
-from woomera_milter.finding import Finding
-from woomera_milter.ses import Ses
+from woomera_milter.submission.ses import Ses
 
 from .conftest import configured, the_trouble, troubles
 

@@ -14,8 +14,8 @@ import pytest
 from cfnlint.decode import decode
 
 from rig.lab import BUCKET
-from rig.s3 import Ministack, Moto
-from rig.stack import TEMPLATE, create_stack
+from rig.servers.s3 import Ministack, Moto
+from rig.servers.stack import TEMPLATE, create_stack
 from tests.deploy.conftest import CHECKOUT
 
 template: dict[str, Any] = json.loads(json.dumps(decode(str(TEMPLATE))[0]))

@@ -11,8 +11,8 @@ from typing import Any
 import boto3
 
 from rig.lab import BUCKET, environment
-from rig.messages import message
-from rig.s3 import Moto
+from rig.mail.messages import message
+from rig.servers.s3 import Moto
 from tests.deploy.conftest import CHECKOUT
 
 FOLDER = CHECKOUT / "deploy" / "data-pipeline"

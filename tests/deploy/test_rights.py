@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Sent
 from rig.jobs import Jobs, jobs_on, over_limit
 from rig.lab import BUCKET, Lab
-from rig.messages import MB, RECIPIENT, SENDER
-from rig.s3 import Moto
-from rig.ses import Ses
-from rig.stack import Stack
+from rig.mail import messages
+from rig.mail.messages import MB, RECIPIENT, SENDER
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Sent
+from rig.servers.s3 import Moto
+from rig.servers.ses import Ses
+from rig.servers.stack import Stack
 from rig.trial import hand_over
 from woomera_milter import config
-from woomera_milter.spool import Deadline
-from woomera_milter.store import Store
+from woomera_milter.message.spool import Deadline
+from woomera_milter.store.objects import Store
 
 NOT_ENFORCED = {
     "FetchLinkKeys": "moto does not look at the resource of secretsmanager:GetSecretValue",

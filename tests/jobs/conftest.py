@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from rig.jobs import Jobs, jobs_on
-from rig.s3 import Juicefs, Ministack
-from rig.ses import Ses
+from rig.servers.s3 import Juicefs, Ministack
+from rig.servers.ses import Ses
 
 
 @pytest.fixture(scope="session")

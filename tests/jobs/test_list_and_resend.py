@@ -8,7 +8,7 @@ from email.message import Message
 import pytest
 
 from rig.jobs import LIMIT_BYTES, Jobs, link_in, links_in, over_limit, text_of
-from rig.messages import file_part, multipart, random_data, text_part
+from rig.mail.messages import file_part, multipart, random_data, text_part
 
 RECIPIENTS = ["one@example.org", "two@example.org"]
 FILES = [random_data(LIMIT_BYTES // 2, 1), random_data(1000, 2)]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rig.jobs import Jobs, over_limit, text_of
-from woomera_milter.counters import Amount, Tally
+from woomera_milter.milter.counters import Amount, Tally
 
 UNTIL = ["--until", "2026-10-21"]
 ADMINS = ["postmaster@example.com", "second@example.org"]

@@ -10,12 +10,12 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
-from rig.faults import Answer, FaultProxy
 from rig.jobs import LIMIT_BYTES, Jobs, jobs_on, link_in, over_limit, text_of
 from rig.lab import BUCKET
-from rig.messages import message
-from rig.s3 import Moto
-from rig.ses import Ses
+from rig.mail.messages import message
+from rig.servers.faults import Answer, FaultProxy
+from rig.servers.s3 import Moto
+from rig.servers.ses import Ses
 
 ENVELOPE = ["one@example.org", "hidden@example.org"]
 

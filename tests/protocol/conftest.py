@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from rig import messages
-from rig.faults import FaultProxy
 from rig.lab import ArchiveMilter, Milter, base_configuration, merged
-from rig.mta import ACCEPT, Mta, Outcome
+from rig.mail import messages
+from rig.mta.packets import ACCEPT, Mta, Outcome
 from rig.process import free_port
-from rig.s3 import Juicefs
+from rig.servers.faults import FaultProxy
+from rig.servers.s3 import Juicefs
 from rig.usage import descriptors_of, usage_of
 
 MARK = b"Zanzibar"

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.faults import FaultProxy, Slow
 from rig.lab import Milter
-from rig.messages import MB
-from rig.mta import (
+from rig.mail.messages import MB
+from rig.mta.packets import (
     ACCEPT,
     BODY,
     CONTINUE,
@@ -25,7 +24,8 @@ from rig.mta import (
     offer,
     packed,
 )
-from rig.s3 import Juicefs
+from rig.servers.faults import FaultProxy, Slow
+from rig.servers.s3 import Juicefs
 from rig.usage import usage_of
 from tests.protocol.conftest import OVER, PATIENCE_S, SMALL, StartTarget, Target
 

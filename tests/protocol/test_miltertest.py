@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rig.filters import MilterProxy
 from rig.lab import Milter
+from rig.mta.filters import MilterProxy
 from tests.protocol.conftest import StartTarget, Target
 
 SCRIPTS = Path(__file__).parent / "miltertest"

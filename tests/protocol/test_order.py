@@ -2,7 +2,7 @@
 
 import pytest
 
-from rig.mta import (
+from rig.mta.packets import (
     ABORT,
     BODY,
     CONTINUE,

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from rig.mta import (
+from rig.mta.packets import (
     ABORT,
     ACCEPT,
     BODY,

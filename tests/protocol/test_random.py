@@ -5,7 +5,7 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rig.mta import MACROS, Mta, Packet, body_of, head_of
+from rig.mta.packets import MACROS, Mta, Packet, body_of, head_of
 from tests.protocol.conftest import MARK, OVER, Target
 from tests.protocol.test_packets import CONVERSATION
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from rig import kinds, messages
-from rig.checker import Sent
-from rig.messages import FILL, MB, RECIPIENT, SENDER
+from rig.mail import kinds, messages
+from rig.mail.messages import FILL, MB, RECIPIENT, SENDER
+from rig.promises.checker import Sent
 
 SMALL_LIMIT_BYTES = MB
 """`limit` of the lab that runs the cases."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from rig.bucket import Bucket
 from rig.lab import Configuration, Lab
-from rig.s3 import Juicefs
+from rig.promises.bucket import Bucket
+from rig.servers.s3 import Juicefs
 from rig.trial import Plain, Trial
 
 SMALL_LIMIT: Configuration = {"limit": "1MB", "archive": {"min_size": 0}}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rig import sendmail_cf
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
+from rig.mta import sendmail_cf
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
 
 UNIX_SOCKET = "S=unix:/run/woomera/archive.sock"
 TIMEOUTS = "T=C:5s;S:30s;R:1m;E:3m"

@@ -10,16 +10,16 @@ from typing import Any
 
 import pytest
 
-from rig import messages
 from rig.archive_lab import ArchiveLab
-from rig.filters import Footer
 from rig.lab import BUCKET
-from rig.messages import MB, RECIPIENT, SENDER
-from rig.s3 import Juicefs
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import Settings
-from rig.ses import Ses
-from rig.smtp import SmtpClient
+from rig.mail import messages
+from rig.mail.messages import MB, RECIPIENT, SENDER
+from rig.mta.filters import Footer
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
+from rig.mta.smtp import SmtpClient
+from rig.servers.s3 import Juicefs
+from rig.servers.ses import Ses
 
 LARGE = messages.message(200 * 1024)
 OVER = messages.message(2 * MB)

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from rig import messages
 from rig.archive_lab import ArchiveLab
 from rig.lab import BUCKET
-from rig.messages import MB
-from rig.s3 import Juicefs
-from rig.smtp import SmtpClient
+from rig.mail import messages
+from rig.mail.messages import MB
+from rig.mta.smtp import SmtpClient
+from rig.servers.s3 import Juicefs
 
 MAILS = 200
 STOPPED_AT = 100

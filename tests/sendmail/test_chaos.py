@@ -3,11 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from rig.chaos import report, run, send_under_fire
-from rig.chaos_arena import arena
-from rig.chaos_plan import LIMITS, make_plan
-from rig.ledger import settle
-from rig.ses import Transaction
+from rig.chaos.arena import arena
+from rig.chaos.ledger import settle
+from rig.chaos.plan import LIMITS, make_plan
+from rig.chaos.run import report, run, send_under_fire
+from rig.servers.ses import Transaction
 
 SEED = 20261124
 

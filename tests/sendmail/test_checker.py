@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Aftermath, BrokenPromise, Limits, Sent, check
 from rig.lab import BUCKET
-from rig.messages import RECIPIENT, SENDER
-from rig.s3 import Juicefs
-from rig.ses import Transaction
-from rig.smtp import Exchange, Reply
-from rig.stored import check_nothing_else_stored
+from rig.mail import messages
+from rig.mail.messages import RECIPIENT, SENDER
+from rig.mta.smtp import Exchange, Reply
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Aftermath, BrokenPromise, Limits, Sent, check
+from rig.promises.stored import check_nothing_else_stored
+from rig.servers.s3 import Juicefs
+from rig.servers.ses import Transaction
 from rig.trial import Plain, Trial, hand_over
 from tests.sendmail.cases import OVER_BYTES
 from tests.sendmail.conftest import MakeTrial

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from rig import sendmail_cf
-from rig.sendmail import Sendmail
-from rig.sendmail_cf import CfError, Settings
+from rig.mta import sendmail_cf
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import CfError, Settings
 
 FIVE_DAYS = "5d"
 UNIX_SOCKET = "S=unix:/run/woomera/milter.sock"

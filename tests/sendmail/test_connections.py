@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import messages
-from rig.checker import Aftermath, Sent, check
-from rig.notices import read_notice
-from rig.smtp import Exchange, SmtpClient
-from rig.stored import check_nothing_else_stored
+from rig.mail import messages
+from rig.mta.smtp import Exchange, SmtpClient
+from rig.promises.checker import Aftermath, Sent, check
+from rig.promises.notices import read_notice
+from rig.promises.stored import check_nothing_else_stored
 from rig.trial import Trial
 from tests.sendmail.cases import OVER_BYTES
 

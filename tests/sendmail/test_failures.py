@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Aftermath, Sent, check
-from rig.faults import Answer, Corrupt, Fault, FaultProxy, Hang, LoseReply, Pass, Refuse, Reset, Slow
 from rig.lab import Lab
-from rig.messages import MB, RECIPIENT, SENDER
-from rig.notices import read_notice
+from rig.mail import messages
+from rig.mail.messages import MB, RECIPIENT, SENDER
 from rig.process import StartError
-from rig.s3 import Juicefs
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Aftermath, Sent, check
+from rig.promises.notices import read_notice
+from rig.servers.faults import Answer, Corrupt, Fault, FaultProxy, Hang, LoseReply, Pass, Refuse, Reset, Slow
+from rig.servers.s3 import Juicefs
 from rig.trial import Trial, hand_over
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial
 

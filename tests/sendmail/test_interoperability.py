@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from rig import kinds, messages
-from rig.bucket import Bucket
-from rig.checker import Sent
-from rig.messages import CRLF, MB, RECIPIENT, SENDER, entity, file_part, multipart, text_part
-from rig.stored import StoredMessage
+from rig.mail import kinds, messages
+from rig.mail.messages import CRLF, MB, RECIPIENT, SENDER, entity, file_part, multipart, text_part
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Sent
+from rig.promises.stored import StoredMessage
 from rig.trial import Trial
 from tests.sendmail.parsers import READERS, Found, as_text
 

@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Sent
-from rig.faults import FaultProxy, Hang, Pass
 from rig.lab import Lab
-from rig.messages import MB, RECIPIENT, SENDER
-from rig.s3 import Juicefs
-from rig.smtp import Exchange
+from rig.mail import messages
+from rig.mail.messages import MB, RECIPIENT, SENDER
+from rig.mta.smtp import Exchange
+from rig.mta.tripwire import Step, Tripwire
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Sent
+from rig.servers.faults import FaultProxy, Hang, Pass
+from rig.servers.s3 import Juicefs
 from rig.trial import Trial, hand_over
-from rig.tripwire import Step, Tripwire
 from tests.sendmail.conftest import SMALL_LIMIT
 
 OVER = Sent(messages.message(MB + 64 * 1024), SENDER, (RECIPIENT,))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from rig import kinds, messages
-from rig.checker import Sent
-from rig.messages import RECIPIENT, SENDER
-from rig.stored import check_nothing_else_stored
+from rig.mail import kinds, messages
+from rig.mail.messages import RECIPIENT, SENDER
+from rig.promises.checker import Sent
+from rig.promises.stored import check_nothing_else_stored
 from rig.trial import Plain, Trial
 from tests.sendmail.cases import ALL_AT_THE_SMALL_LIMIT, FULL_SIZE, OVER_BYTES, Case
 from tests.sendmail.conftest import MakeTrial

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Sent
-from rig.filters import Footer, MilterProxy
 from rig.lab import Lab
-from rig.messages import RECIPIENT, SENDER
-from rig.s3 import Juicefs
+from rig.mail import messages
+from rig.mail.messages import RECIPIENT, SENDER
+from rig.mta.filters import Footer, MilterProxy
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Sent
+from rig.servers.s3 import Juicefs
 from rig.trial import Plain, Trial
 from tests.sendmail.cases import EDGES, OVER_BYTES, SMALL_LIMIT_BYTES, Case
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from rig.lab import Lab
-from rig.messages import file_part, header_section, message, multipart, random_data, text_part
-from rig.s3 import Juicefs
-from rig.smtp import SmtpClient
+from rig.mail.messages import file_part, header_section, message, multipart, random_data, text_part
+from rig.mta.smtp import SmtpClient
+from rig.servers.s3 import Juicefs
 
 MB = 1024 * 1024
 RECIPIENT = "recipient@example.org"

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Aftermath, Sent, check, comparable
 from rig.lab import Lab
-from rig.notices import WOOMERA_ID, header_fields
-from rig.s3 import Juicefs
-from rig.sendmail import Sendmail
-from rig.ses import Transaction
-from rig.stored import check_nothing_else_stored
+from rig.mail import messages
+from rig.mta.sendmail import Sendmail
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Aftermath, Sent, check, comparable
+from rig.promises.notices import WOOMERA_ID, header_fields
+from rig.promises.stored import check_nothing_else_stored
+from rig.servers.s3 import Juicefs
+from rig.servers.ses import Transaction
 from rig.trial import Plain, Trial, hand_over
 from tests.sendmail.cases import OVER_BYTES
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial

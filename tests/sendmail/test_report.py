@@ -11,16 +11,16 @@ from typing import Any
 
 import pytest
 
-from rig import messages
-from rig.bucket import Bucket
-from rig.checker import Sent
-from rig.faults import Answer, FaultProxy, Hang, Pass
 from rig.jobs import Run, run_argv, text_of
 from rig.lab import BUCKET, Lab
-from rig.messages import MB, RECIPIENT, SENDER
-from rig.s3 import Juicefs, Ministack
-from rig.ses import Ses
-from rig.smtp import SmtpClient
+from rig.mail import messages
+from rig.mail.messages import MB, RECIPIENT, SENDER
+from rig.mta.smtp import SmtpClient
+from rig.promises.bucket import Bucket
+from rig.promises.checker import Sent
+from rig.servers.faults import Answer, FaultProxy, Hang, Pass
+from rig.servers.s3 import Juicefs, Ministack
+from rig.servers.ses import Ses
 from rig.trial import hand_over
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 pytest.register_assert_rewrite(
-    "tests.unit.header_change_cases",
-    "tests.unit.notice_cases",
+    "tests.unit.notice.header_edit_cases",
+    "tests.unit.notice.notice_cases",
     "tests.unit.report.documents",
     "tests.unit.store.stores",
 )

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from rig import manual
-from woomera_milter.cli import main
+from woomera_milter.cli.main import main
 from woomera_milter.config import Config, Section
 
 PAGES = manual.REPOSITORY / "docs" / "man"

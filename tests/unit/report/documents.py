@@ -5,13 +5,14 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rig.memory_store import MemoryStore
-from woomera_milter import config, report
-from woomera_milter.attention import needed
-from woomera_milter.counters import Amount, FailedMessage, Tally
-from woomera_milter.gather import Gatherer
-from woomera_milter.period import Period
-from woomera_milter.statistics import Statistics
+from rig.servers.memory_store import MemoryStore
+from woomera_milter import config
+from woomera_milter.milter.counters import Amount, FailedMessage, Tally
+from woomera_milter.report import report
+from woomera_milter.report.figures import Statistics
+from woomera_milter.report.matters import needed
+from woomera_milter.report.period import Period
+from woomera_milter.report.reader import Gatherer
 
 UNTIL = date(2026, 11, 24)
 TODAY = date(2026, 11, 23)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from rig.s3 import Juicefs, Ministack
+from rig.servers.s3 import Juicefs, Ministack
 from tests.unit.store.script import Script
 from tests.unit.store.stores import BUCKET, WIRE
-from woomera_milter.spool import SpooledMessage
+from woomera_milter.message.spool import SpooledMessage
 
 
 @pytest.fixture(autouse=True)

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from rig.s3 import S3Server
+from rig.servers.s3 import S3Server
 from woomera_milter import config
 from woomera_milter.errors import WoomeraError
-from woomera_milter.spool import Deadline, SpooledMessage
-from woomera_milter.store import Store
+from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.store.objects import Store
 
 BUCKET = "large-mail"
 KEY = "messages/2026/11/24/4AO9Xk1S012345-0123456789abcdef/message.eml"

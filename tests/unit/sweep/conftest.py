@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.memory_store import MemoryStore
+from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import Outbox
 from woomera_milter import log
 

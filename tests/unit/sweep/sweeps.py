@@ -7,19 +7,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rig.memory_store import Killed, MemoryStore
-from rig.messages import message
+from rig.mail.messages import message
+from rig.servers.memory_store import Killed, MemoryStore
 from woomera_milter import config
-from woomera_milter.claims import Claims
-from woomera_milter.links import Signer
-from woomera_milter.listing import ArchiveListing
-from woomera_milter.mailer import Delivery, Mailer, Refusal
-from woomera_milter.notice import Composer
-from woomera_milter.notifier import Ledger, Notifier
-from woomera_milter.offload import Offload
-from woomera_milter.sweep import Sweep, SweepResult
-from woomera_milter.transport import Answer, Verdict
-from woomera_milter.watermark import EVERYTHING, Window
+from woomera_milter.notice.notice import Composer
+from woomera_milter.offload.offload import Offload
+from woomera_milter.store.claims import Claims
+from woomera_milter.store.links import Signer
+from woomera_milter.submission.answers import Answer, Verdict
+from woomera_milter.submission.mailer import Delivery, Mailer, Refusal
+from woomera_milter.sweep.listing import ArchiveListing
+from woomera_milter.sweep.notifier import Ledger, Notifier
+from woomera_milter.sweep.sweep import Sweep, SweepResult
+from woomera_milter.sweep.watermark import EVERYTHING, Window
 
 LIMIT_BYTES = 128 * 1024
 OVER = message(LIMIT_BYTES + 4096)

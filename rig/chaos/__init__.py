@@ -1,0 +1,1 @@
+"""`make chaos`: mail while everything dies and fails."""

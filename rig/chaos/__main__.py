@@ -1,0 +1,7 @@
+"""`python -m rig.chaos`."""
+
+import sys
+
+from rig.chaos.run import main
+
+sys.exit(main())

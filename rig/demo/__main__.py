@@ -1,0 +1,7 @@
+"""`python -m rig.demo`."""
+
+import sys
+
+from rig.demo.run import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Messages to send: to the byte, and of every kind."""

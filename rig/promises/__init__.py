@@ -1,0 +1,1 @@
+"""What happened to a message, held against the promises of the design."""

@@ -1,0 +1,154 @@
+"""A bucket in memory with conditional writes, in which a process can be killed at any of its operations."""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from woomera_milter.config import Storage
+from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.store.objects import Document, Listed, Page, Store, Stored, json_of
+
+Operation = tuple[str, str]
+"""What is done, and to which key."""
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing of ours catches it."""
+
+
+@dataclass(slots=True)
+class _Object:
+    octets: bytes
+    modified_at: datetime
+
+    @property
+    def etag(self) -> str:
+        return hashlib.sha256(self.octets).hexdigest()
+
+
+class MemoryStore(Store):
+    """Keeps objects in a dictionary; `advance` moves the server's clock."""
+
+    def __init__(self) -> None:
+        super().__init__(Storage(bucket="large-mail", region="us-east-1"), max_connections=1)
+        self.objects: dict[str, _Object] = {}
+        self.operations: list[Operation] = []
+        self.kill_at: int | None = None
+        """The number of the operation that the process does not live to see done."""
+        self.now = datetime(2026, 11, 24, 9, tzinfo=UTC)
+        self._mutex = threading.RLock()
+
+    def advance(self, span: timedelta) -> None:
+        """Let time go by."""
+        self.now += span
+
+    def restart(self, kill_at: int | None = None) -> None:
+        """Begin to count operations anew, for another process."""
+        self.operations.clear()
+        self.kill_at = kill_at
+
+    def step(self, what: str, key: str) -> None:
+        """Count an operation; raise Killed where it is the last one."""
+        with self._mutex:
+            self.operations.append((what, key))
+            if self.kill_at is not None and len(self.operations) > self.kill_at:
+                raise Killed
+
+    def put_octets(self, key: str, octets: bytes) -> str:
+        """Store an object, as anybody may."""
+        with self._mutex:
+            self.objects[key] = _Object(octets, self.now)
+            return self.objects[key].etag
+
+    def put_message(
+        self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
+    ) -> Stored:
+        """As Store's."""
+        return self._put_file(key, message, now)
+
+    def put_attachment(
+        self,
+        key: str,
+        attachment: SpooledMessage,
+        content_type: str,
+        file_name: str,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        """As Store's."""
+        return self._put_file(key, attachment, now)
+
+    def _put_file(self, key: str, spooled: SpooledMessage, now: datetime) -> Stored:
+        self.step("put", key)
+        self.put_octets(key, os.pread(spooled.fileno(), spooled.size_bytes, 0))
+        return Stored(key, now + timedelta(days=30))
+
+    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
+        """As Store's."""
+        self.step("put", key)
+        self.put_octets(key, html)
+        return Stored(key, now + timedelta(days=30))
+
+    def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
+        """As Store's."""
+        self.step("put", key)
+        self._put_json(key, value)
+
+    def _put_json(self, key: str, value: object) -> str:
+        return self.put_octets(key, json.dumps(value, ensure_ascii=False).encode())
+
+    def create_json(self, key: str, value: object) -> str | None:
+        """As Store's."""
+        self.step("create", key)
+        with self._mutex:
+            return None if key in self.objects else self._put_json(key, value)
+
+    def replace_json(self, key: str, value: object, etag: str) -> str | None:
+        """As Store's."""
+        self.step("replace", key)
+        with self._mutex:
+            present = self.objects.get(key)
+            if present is None or present.etag != etag:
+                return None
+            return self._put_json(key, value)
+
+    def get_json(self, key: str) -> Document | None:
+        """As Store's."""
+        self.step("get", key)
+        with self._mutex:
+            present = self.objects.get(key)
+            if present is None:
+                return None
+            value = json_of(present.octets, f"reading {self.name_of(key)}")
+            return Document(value, present.etag, self.now - present.modified_at)
+
+    def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
+        """As Store's."""
+        self.step("get", key)
+        octets = self.objects[key].octets
+        for start in range(0, len(octets), 10_000):
+            yield octets[start : start + 10_000]
+
+    def ends_at(self, key: str) -> datetime:
+        """As Store's."""
+        self.step("head", key)
+        return self.objects[key].modified_at + timedelta(days=30)
+
+    def pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
+        """As Store's, on one page."""
+        self.step("list", prefix)
+        listed: list[Listed] = []
+        folders: dict[str, None] = {}
+        for key, present in sorted(self.objects.items()):
+            if not key.startswith(prefix):
+                continue
+            head, mark, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
+            if mark:
+                folders[prefix + head + mark] = None
+            else:
+                listed.append(Listed(key, len(present.octets), present.modified_at, "STANDARD"))
+        yield Page(listed, list(folders), more=False)

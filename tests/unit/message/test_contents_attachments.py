@@ -1,0 +1,168 @@
+"""What notices list: every attachment, by the name that its sender gave it, with a size that is true."""
+
+import base64
+import email
+import email.message
+from email.mime.message import MIMEMessage
+from email.mime.text import MIMEText
+from email.policy import SMTP
+
+import pytest
+
+from tests.unit.message.mime_cases import (
+    ALTERNATIVE,
+    FORWARDED,
+    HTML,
+    PDF,
+    PICTURE,
+    PNG,
+    TEXT,
+    attachments_of,
+    crlf,
+    multipart,
+    on_disk,
+)
+from woomera_milter.message.contents import attachments, decoded_chunks, outline
+
+ENCODED_BODIES = {
+    "base64": ("base64", base64.encodebytes(PNG)),
+    "base64 on CRLF lines": ("base64", base64.encodebytes(PNG).replace(b"\n", b"\r\n")),
+    "base64, quanta across lines": ("base64", b"QUJ\r\nDQU\r\nJDQ\r\nUJD\r\nQUJD\r\n"),
+    "base64 on one line": ("BASE64 ", base64.b64encode(PNG)),
+    "base64, padding missing": ("base64", b"QUJDRA"),
+    "base64, padding too long": ("base64", b"QUI======"),
+    "base64, one lone padding": ("base64", b"QQ=QUJD=="),
+    "base64, padding first": ("base64", b"==QUJD"),
+    "base64, padding where none can be": ("base64", b"QUJD====QUJD"),
+    "base64, padding after one character": ("base64", b"Q===UJD"),
+    "base64 with rubbish": ("base64", b"Q-U\x00J\xffD\r\n!\r\nQUJD"),
+    "base64, empty": ("base64", b"\r\n"),
+    "quoted-printable": ("Quoted-Printable", b"a=3D=\r\nb =C3=BC\r\n"),
+    "quoted-printable, broken": ("quoted-printable", b"a=\r\n=ZZ=4"),
+    "quoted-printable, equals signs": ("quoted-printable", b"===4===41==\r\n=\r\n==A=="),
+    "quoted-printable, doubled equals signs": ("quoted-printable", b"a==41=3D===41=="),
+    "quoted-printable, a bare CR in a line break": ("quoted-printable", b"a==\rb=\rc=41\r\nd=\re"),
+    "8bit": ("8bit", b"a\xff=41\r\nb"),
+    "unknown": ("x-none", b"a=41\r\n"),
+    "not said": ("", b"a=41\r\n"),
+}
+
+
+@pytest.mark.parametrize(("encoding", "body"), ENCODED_BODIES.values(), ids=ENCODED_BODIES)
+def test_sizes_are_those_of_what_readers_decode(encoding: str, body: bytes) -> None:
+    message = f"Content-Type: image/png\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+    with on_disk(message) as fd:
+        root = outline(fd, len(message))
+        octets = b"".join(decoded_chunks(fd, root))
+        for window_bytes in range(1, 30):
+            assert b"".join(decoded_chunks(fd, root, window_bytes=window_bytes)) == octets
+        (attachment,) = attachments(fd, root)
+    assert attachment.size_bytes == len(octets)
+    assert octets == email.message_from_bytes(message.replace(b"BASE64 ", b"base64")).get_payload(decode=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        pytest.param(b"QUJD\r\nQUJD\r\nQQ==\r\nQUJD\r\n", b"ABCABCA", id="amid lines"),
+        pytest.param(b"QQ==QUJD", b"A", id="amid a line"),
+    ],
+)
+def test_padding_ends_base64_on_every_python(body: bytes, expected: bytes) -> None:
+    # The email package of newer Pythons reads on, and makes rubbish of what follows.
+    message = b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body
+    with on_disk(message) as fd:
+        root = outline(fd, len(message))
+        for window_bytes in range(1, 30):
+            assert b"".join(decoded_chunks(fd, root, window_bytes=window_bytes)) == expected
+        (attachment,) = attachments(fd, root)
+    assert attachment.size_bytes == len(expected)
+
+
+def test_an_encoded_octet_is_decoded_whole_wherever_a_chunk_ends() -> None:
+    message = b"Content-Transfer-Encoding: quoted-printable\n\n" + b"=C3=BC" * 50
+    with on_disk(message) as fd:
+        root = outline(fd, len(message))
+        for window_bytes in range(3, 30):
+            assert b"".join(decoded_chunks(fd, root, window_bytes=window_bytes)) == "ü".encode() * 50
+
+
+def test_a_lone_base64_character_at_the_end_is_dropped() -> None:
+    (attachment,) = attachments_of(b"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\nQUJDQ")
+    assert attachment.size_bytes == 3
+
+
+NAMED = {
+    "both headers": (
+        'Content-Type: application/pdf; name="type.pdf"\nContent-Disposition: attachment; filename="x.pdf"',
+        "x.pdf",
+    ),
+    "the type's name alone": ('Content-Type: application/pdf; name="type.pdf"', "type.pdf"),
+    "RFC 2231": ("Content-Disposition: attachment;\n filename*=utf-8''%e2%82%ac%20rates.pdf", "€ rates.pdf"),
+    "RFC 2231 in pieces": (
+        "Content-Disposition: inline;\n filename*0*=iso-8859-1''%FC;\n filename*1*=%DF;\n filename*2=.pdf",
+        "üß.pdf",
+    ),
+    "RFC 2047 within quotes": ('Content-Type: a/b; name="=?utf-8?B?w7wucGRm?="', "ü.pdf"),
+    "RFC 2047 in pieces": ('Content-Type: a/b;\n name="=?utf-8?Q?=C3?=\n =?utf-8?Q?=BC.pdf?="', "ü.pdf"),
+    "raw UTF-8": ('Content-Disposition: attachment; filename="ü.pdf"', "ü.pdf"),
+    "hostile": ('Content-Disposition: attachment; filename="../../\u202efdp.exe"', "fdp.exe"),
+    "hostile RFC 2231": (
+        "Content-Disposition: attachment; filename*=utf-8''a%0D%0AX%3A%20y%2F.pdf",
+        "a X_ y_.pdf",
+    ),
+    "nameless picture": ("Content-Type: image/png", "image.png"),
+    "nameless photograph": ("Content-Type: image/jpeg", "image.jpg"),
+    "nameless PDF": ("Content-Type: application/pdf", "attachment.pdf"),
+    "nameless text": ("Content-Type: text/plain\nContent-Disposition: attachment", "attachment.txt"),
+    "nameless invitation": ("Content-Type: text/calendar", "attachment.ics"),
+    "nameless and unknown": ("Content-Type: application/x-none", "attachment.bin"),
+    "forwarded message": ("Content-Type: message/rfc822", "Plan für 2026_27.eml"),
+    "forwarded message with a name": ("Content-Type: message/rfc822; name=mail.eml", "mail.eml"),
+}
+
+
+@pytest.mark.parametrize(("header", "name"), NAMED.values(), ids=NAMED)
+def test_an_attachment_is_named_as_its_sender_named_it(header: str, name: str) -> None:
+    body = "Subject: =?utf-8?q?Plan_f=C3=BCr_?=\n 2026/27\n\nhello\n"
+    (attachment,) = attachments_of(crlf(f"{header}\n\n{body}"))
+    assert attachment.name == name
+
+
+def test_a_name_in_raw_windows_1252_is_read() -> None:
+    (attachment,) = attachments_of(b'Content-Disposition: attachment; filename="Gr\xfc\xdfe.pdf"\n\n')
+    assert attachment.name == "Grüße.pdf"
+
+
+def test_a_forwarded_message_without_a_subject_is_named_all_the_same() -> None:
+    assert [each.name for each in attachments_of(b"Content-Type: message/rfc822\n\n\n")] == ["message.eml"]
+
+
+def test_equal_names_are_made_distinct_whatever_their_case() -> None:
+    names = ["a.pdf", "A.PDF", "a (2).pdf", "a.pdf", "b", "b"]
+    message = "Content-Type: multipart/mixed; boundary=b\n\n" + "".join(
+        f'--b\nContent-Disposition: attachment; filename="{name}"\n\n' for name in names
+    )
+    found = [each.name for each in attachments_of(crlf(message))]
+    assert found == ["a.pdf", "A (2).PDF", "a (2) (2).pdf", "a (3).pdf", "b", "b (2)"]
+
+
+LISTED = {
+    "the text is no attachment": (TEXT, []),
+    "nor are its alternatives": (ALTERNATIVE, []),
+    "inline pictures are": (multipart("related", HTML, PICTURE), ["image.png"]),
+    "a calendar among the alternatives is": (
+        multipart("alternative", TEXT, HTML, MIMEText("BEGIN:VCALENDAR", "calendar")),
+        ["attachment.ics"],
+    ),
+    "text after the first": (multipart("mixed", TEXT, PDF, TEXT), ["offer.pdf", "attachment.txt"]),
+    "a report's parts": (
+        multipart("report", TEXT, MIMEMessage(FORWARDED)),
+        ["Plan für 2026.eml"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("shape", "names"), LISTED.values(), ids=LISTED)
+def test_every_leaf_but_the_message_s_text_is_listed(shape: email.message.Message, names: list[str]) -> None:
+    assert [each.name for each in attachments_of(shape.as_bytes(policy=SMTP))] == names

@@ -1,0 +1,38 @@
+"""Signed and encrypted originals are recognised, so that notices can say what they are."""
+
+import pytest
+
+from tests.unit.message.mime_cases import crlf, outline_of, text_in
+from woomera_milter.message.contents import Protection, protection
+
+PROTECTED = {
+    "PGP/MIME signed": (
+        "multipart/signed; protocol=application/pgp-signature; boundary=b",
+        Protection.SIGNED,
+    ),
+    "S/MIME signed": (
+        "multipart/signed; protocol=application/pkcs7-signature; boundary=b",
+        Protection.SIGNED,
+    ),
+    "PGP/MIME encrypted": ("multipart/encrypted; boundary=b", Protection.ENCRYPTED),
+    "S/MIME": ("application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m", Protection.SMIME),
+    "S/MIME signed-data": ("application/pkcs7-mime; smime-type=signed-data", Protection.SMIME),
+    "S/MIME of old": ("application/x-pkcs7-mime", Protection.SMIME),
+    "S/MIME by its name": ("application/octet-stream; name=SMIME.P7M", Protection.SMIME),
+    "within a mailing list's frame": (
+        "multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/signed; boundary=c",
+        Protection.SIGNED,
+    ),
+    "none": ("multipart/mixed; boundary=b", None),
+    "a signature file alone": ("application/pkcs7-signature; name=smime.p7s", None),
+}
+
+
+@pytest.mark.parametrize(("content_type", "expected"), PROTECTED.values(), ids=PROTECTED)
+def test_protected_originals_are_recognised(content_type: str, expected: Protection | None) -> None:
+    assert protection(outline_of(crlf(f"Content-Type: {content_type}\n\n--b\n\nx\n--b--\n"))) is expected
+
+
+def test_bare_pgp_in_the_text_counts_as_encrypted() -> None:
+    message = b"\n-----BEGIN PGP MESSAGE-----\n\nhQ==\n-----END PGP MESSAGE-----\n"
+    assert protection(outline_of(message), text_in(message).text) is Protection.ENCRYPTED

@@ -1,0 +1,56 @@
+"""However large or hostile a message is, reading it takes little time and memory."""
+
+import base64
+import email
+import time
+import tracemalloc
+
+import pytest
+
+from tests.unit.message.mime_cases import attachments_of, on_disk
+from woomera_milter.message.contents import attachments, body_text, outline
+
+HOSTILE_BODIES = {
+    "lines that begin like delimiters": b"--bx\r\n",
+    "delimiters": b"--b\n",
+    "empty lines": b"\n",
+    "fields": b"--b\ncontent-id:x\ncontent-id:x\n",
+    "long names": b"--b\nContent-Type: a/b; name=" + b"x;" * 5000 + b"\n\n",
+    "multiparts": b"--b\nContent-Type: multipart/mixed; boundary=b\n\n",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
+def test_hostile_bodies_take_linear_time(piece: bytes) -> None:
+    size_bytes = 4_000_000
+    message = b"Content-Type: multipart/mixed; boundary=b\n\n" + piece * (size_bytes // len(piece))
+    started_at = time.process_time()
+    attachments_of(message)
+    assert time.process_time() - started_at < 5
+
+
+def test_a_large_message_is_outlined_in_little_memory_and_a_tenth_of_the_email_package_s_time() -> None:
+    line = base64.b64encode(bytes(57)) + b"\r\n"
+    count = 200_000
+    message = (
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nhello\r\n"
+        b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    ) + line * count
+    with on_disk(message) as fd:
+        started_at = time.process_time()
+        outline(fd, len(message))
+        own_time_s = time.process_time() - started_at
+        started_at = time.process_time()
+        email.message_from_bytes(message)
+        assert own_time_s < (time.process_time() - started_at) / 10
+
+        tracemalloc.start()
+        try:
+            root = outline(fd, len(message))
+            (attachment,) = attachments(fd, root)
+            body_text(fd, root, 32_768)
+            _, peak_bytes = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert attachment.size_bytes == 57 * count
+    assert peak_bytes < 6_000_000

@@ -1,0 +1,78 @@
+"""Messages for a session to see, and what plays the interceptor that it asks."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from woomera_milter.message.spool import Deadline
+from woomera_milter.milter.counters import Counters, Tally
+from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
+from woomera_milter.milter.session import Session
+
+LIMIT_BYTES = 1024 * 1024
+ALLOWANCE_BYTES = 2048
+LINE = b"x" * 78 + b"\r\n"
+HEADERS = b"Subject: figures\r\n\r\n"
+OVER = LINE * (LIMIT_BYTES // len(LINE))
+PATIENCE_S = 10
+LINKS_END = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+
+class Interceptions(Interceptor):
+    """Plays the interceptor: remembers what it was asked for and does what the test says."""
+
+    def __init__(self, answer: Callable[[OverLimit, Deadline], Replacement | None]) -> None:
+        self._answer = answer
+        self.asked: list[OverLimit] = []
+
+    def intercept(self, over: OverLimit, deadline: Deadline) -> Replacement | None:
+        self.asked.append(over)
+        return self._answer(over, deadline)
+
+
+def replaces(over: OverLimit, _: Deadline) -> Replacement:
+    return Replacement(
+        over.queue_id,
+        header_changes=(),
+        body=b"notice\r\n",
+        message_id="id",
+        measured_bytes=over.measured_bytes,
+        store_s=0.3,
+        links_expire_at=LINKS_END,
+    )
+
+
+MakeSession = Callable[..., Session]
+
+
+def receive(session: Session, body: bytes = OVER, *, msg_size: int | None = None) -> None:
+    """Let the session see a message up to its end, as libmilter would."""
+    session.add_recipient("recipient@example.org", "relay")
+    session.add_header("Subject", b" figures")
+    if session.end_headers("4AO9Xk1S012345", msg_size):
+        for start in range(0, len(body), 65_535):
+            session.add_body(body[start : start + 65_535])
+
+
+def no_progress() -> None:
+    pass
+
+
+def octets_of(over: OverLimit) -> bytes:
+    return os.pread(over.message.fileno(), over.message.size_bytes, 0)
+
+
+def only_tally(counters: Counters) -> Tally:
+    [tally] = counters.by_day().values()
+    return tally
+
+
+def open_files_below(folder: Path) -> int:
+    """How many files below `folder` this process has open; spooled messages have no name, but a place."""
+    count = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            count += str(link.readlink()).startswith(str(folder))
+    return count

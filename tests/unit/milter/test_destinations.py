@@ -1,0 +1,297 @@
+"""Promise 2 hangs on where local-looking recipients lead: an alias to the outside is the relay's business."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rig.mta.sendmail import Sendmail
+from rig.mta.sendmail_cf import Settings
+from woomera_milter.milter.destinations import Destinations
+
+RELAY_MAILERS = ("relay", "esmtp", "smtp", "smtp8", "dsmtp")
+QUEUE_ID = "4AO9Xk1S012345"
+NOBODY_UID = 65534
+ALIASES = {
+    "root": "ops@example.org",
+    "chain": "root",
+    "mixed": "daemon, ops@example.org",
+    "staff": "daemon, bin",
+    "piped": '"|/bin/cat"',
+    "filed": "/dev/null",
+    "dangling": ":include:/no/such/list",
+}
+
+
+@pytest.fixture(scope="module")
+def sendmail() -> Iterator[Sendmail]:
+    sendmail = Sendmail(Settings(relay_port=9), ALIASES)
+    yield sendmail
+    sendmail.close()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter, as they may not enter pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="woomera-destinations-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+MakeProgram = Callable[[str], Path]
+
+
+@pytest.fixture
+def make_program(open_folder: Path) -> MakeProgram:
+    """make_program(shell): a program in sendmail's place."""
+
+    def make(shell: str) -> Path:
+        program = open_folder / "sendmail"
+        program.write_text(f"#!/bin/sh\n{shell}\n")
+        program.chmod(0o755)
+        return program
+
+    return make
+
+
+@contextlib.contextmanager
+def as_ordinary_user() -> Iterator[None]:
+    """Who runs the tests as root may read everything; the milter's user may not."""
+    if os.getuid() != 0:
+        yield
+        return
+    os.setresuid(NOBODY_UID, NOBODY_UID, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def reach_relay(program: Path | None, *recipients: str, mailers: tuple[str, ...] = ("local",)) -> bool:
+    return Destinations(RELAY_MAILERS, program).reach_relay(recipients, frozenset(mailers), QUEUE_ID)
+
+
+def doubts(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Why the log says that it was unsure; each line names the queue id."""
+    begin = f"{QUEUE_ID}: unsure-of-destination why="
+    assert all(line.startswith(begin) for line in caplog.messages)
+    return [line.removeprefix(begin).strip('"') for line in caplog.messages]
+
+
+# What sendmail says.
+
+
+@pytest.mark.parametrize(
+    ("recipients", "expected"),
+    [
+        pytest.param(["daemon"], False, id="a user of this host"),
+        pytest.param(["daemon", "bin"], False, id="two users of this host"),
+        pytest.param(["daemon@rig.example.com"], False, id="a user, with this host's name"),
+        pytest.param(["root"], True, id="an alias to the outside"),
+        pytest.param(["root@rig.example.com"], True, id="an alias, with this host's name"),
+        pytest.param(["chain"], True, id="an alias of an alias"),
+        pytest.param(["mixed"], True, id="an alias to inside and outside"),
+        pytest.param(["staff"], False, id="an alias to users of this host"),
+        pytest.param(["daemon", "root"], True, id="one of two leads outside"),
+        pytest.param(["piped"], False, id="an alias to a program"),
+        pytest.param(["filed"], False, id="an alias to a file"),
+        pytest.param(["no.such.user"], False, id="an unknown user"),
+        pytest.param(["no.such.user", "root"], True, id="an unknown user, and one who leads outside"),
+        pytest.param(["first.last+tag@example.org"], True, id="an address outside"),
+    ],
+)
+def test_recipients_are_followed_to_where_they_lead_in_the_end(
+    recipients: list[str], expected: bool, sendmail: Sendmail, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(sendmail.command, *recipients) is expected
+    assert doubts(caplog) == []
+
+
+def test_alias_that_sendmail_cannot_follow_counts_as_the_relays(
+    sendmail: Sendmail, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(sendmail.command, "dangling")
+    assert doubts(caplog) == ["sendmail -bv ended with status 64"]
+
+
+# When it need not be asked.
+
+
+@pytest.mark.parametrize(
+    ("configured", "named"),
+    [
+        pytest.param(RELAY_MAILERS, ("relay",), id="the relay's mailer"),
+        pytest.param(RELAY_MAILERS, ("local", "esmtp"), id="a local mailer and the relay's"),
+        pytest.param(RELAY_MAILERS, ("",), id="an MTA without {rcpt_mailer}"),
+        pytest.param((), ("local",), id="all mailers are configured"),
+    ],
+)
+def test_sendmail_is_not_asked_where_the_answer_is_plain(
+    configured: tuple[str, ...], named: tuple[str, ...], make_program: MakeProgram, open_folder: Path
+) -> None:
+    program = make_program(f"touch {open_folder}/asked")
+
+    assert Destinations(configured, program).reach_relay(["daemon"], frozenset(named), QUEUE_ID)
+    assert not (open_folder / "asked").exists()
+
+
+# When it must not be asked.
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "-OQueueDirectory=/tmp",
+        "--",
+        "|/bin/sh",
+        '"|touch /tmp/x"@example.org',
+        "/etc/passwd",
+        ":include:/etc/passwd",
+        "\\daemon",
+        "two words@example.org",
+        "one,two@example.org",
+        "a@example.org\nb@example.org",
+        "user@[127.0.0.1]",
+        "größe@example.org",
+        "Name <daemon>",
+        "$(id)",
+        "`id`;id",
+        "",
+    ],
+)
+def test_address_that_could_mean_more_than_itself_never_reaches_the_program(
+    address: str, make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = make_program(f"touch {open_folder}/asked")
+
+    assert reach_relay(program, "daemon", address)
+    assert not (open_folder / "asked").exists()
+    assert doubts(caplog) == ["an address is too unusual to ask for"]
+
+
+@pytest.mark.parametrize("address", ["$HOME", "*", "a&b", "a'b", "{x}"])
+def test_address_reaches_the_program_as_one_word_without_a_shell(
+    address: str, make_program: MakeProgram, open_folder: Path
+) -> None:
+    program = make_program(f'printf "%s\\n" "$@" > {open_folder}/words')
+
+    reach_relay(program, f"x{address}@example.org")
+
+    assert (open_folder / "words").read_text().splitlines()[-2:] == ["--", f"x{address}@example.org"]
+
+
+# When its answer proves nothing.
+
+
+@pytest.mark.parametrize(
+    ("shell", "why"),
+    [
+        pytest.param("exit 75", "sendmail -bv ended with status 75", id="temporary failure"),
+        pytest.param("exit 77", "sendmail -bv ended with status 77", id="not permitted"),
+        pytest.param("kill -9 $$", "sendmail -bv ended with status -9", id="killed"),
+    ],
+)
+def test_sendmail_that_fails_leaves_a_doubt_and_the_message_is_intercepted(
+    shell: str, why: str, make_program: MakeProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(make_program(shell), "daemon")
+    assert doubts(caplog) == [why]
+
+
+@pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param("exit 0", id="nothing"),
+        pytest.param("echo 'Mail Delivery Status Report will be mailed to <root>.'", id="as Postfix does"),
+        pytest.param("echo 'root@rig.example.com verified'", id="as Exim does"),
+    ],
+)
+def test_program_that_ends_well_and_names_no_mailer_leaves_a_doubt(
+    shell: str, make_program: MakeProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(make_program(shell), "root")
+    assert doubts(caplog) == ["sendmail -bv names no mailer; see whether milter.sendmail is sendmail's own"]
+
+
+def test_sendmail_that_names_the_relay_is_believed_whatever_its_status(make_program: MakeProgram) -> None:
+    said = "ops@example.org... deliverable: mailer relay, host [127.0.0.3], user ops@example.org"
+
+    assert reach_relay(make_program(f"echo '{said}'; exit 75"), "root")
+
+
+def test_sendmail_that_does_not_answer_is_given_up(
+    make_program: MakeProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(make_program("exec sleep 60"), "daemon")
+    assert doubts(caplog) == ["sendmail -bv did not run (TimeoutExpired)"]
+
+
+def test_program_that_cannot_be_run_leaves_a_doubt(
+    open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(open_folder / "missing", "daemon")
+    assert doubts(caplog) == ["sendmail -bv did not run (FileNotFoundError)"]
+
+
+def test_host_without_sendmail_leaves_a_doubt(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda name, path: None)
+
+    assert reach_relay(None, "daemon")
+    assert doubts(caplog) == ["there is no sendmail program; set milter.sendmail"]
+
+
+# When it is asked by an ordinary user, for whom it takes what he cannot read for not being there.
+
+
+def as_to_an_ordinary_user(alias_file: Path, user: str) -> str:
+    """What sendmail prints then."""
+    return (
+        f"echo 'setoption AliasFile (A)={alias_file} (unsafe)'\n"
+        "echo 'Notice: -bv may give misleading output for non-privileged user'\n"
+        f"echo '{user}... deliverable: mailer local, user {user}'"
+    )
+
+
+@pytest.mark.parametrize("suffix", ["", ".db"], ids=["text", "database"])
+def test_answer_is_believed_where_the_milter_can_read_the_aliases_too(
+    suffix: str, make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (open_folder / f"aliases{suffix}").touch()
+    program = make_program(as_to_an_ordinary_user(open_folder / "aliases", "daemon"))
+
+    with as_ordinary_user():
+        assert not reach_relay(program, "daemon")
+
+    assert doubts(caplog) == []
+
+
+def test_aliases_that_the_milter_cannot_read_leave_a_doubt(
+    make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    aliases = open_folder / "aliases"
+    aliases.touch(mode=0o000)
+    program = make_program(as_to_an_ordinary_user(aliases, "daemon"))
+
+    with as_ordinary_user():
+        assert reach_relay(program, "daemon")
+
+    assert doubts(caplog) == [f"the aliases in {aliases} cannot be read by the milter's user"]
+
+
+def test_home_that_the_milter_cannot_enter_leaves_a_doubt_since_a_forward_may_lie_there(
+    make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (open_folder / "aliases").touch()
+    program = make_program(as_to_an_ordinary_user(open_folder / "aliases", "root"))
+
+    with as_ordinary_user():
+        assert reach_relay(program, "root")
+
+    assert doubts(caplog) == ["a recipient's .forward cannot be read by the milter's user"]

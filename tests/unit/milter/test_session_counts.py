@@ -1,0 +1,84 @@
+"""Each message counts once, for what became of it."""
+
+import logging
+
+import pytest
+
+from tests.unit.milter.interceptions import (
+    HEADERS,
+    OVER,
+    Interceptions,
+    MakeSession,
+    no_progress,
+    only_tally,
+    receive,
+    replaces,
+)
+from woomera_milter import log
+from woomera_milter.milter.counters import Amount, Counters, Tally
+from woomera_milter.milter.intercept import Replacement
+from woomera_milter.milter.session import Verdict
+
+
+def test_message_that_is_not_read_counts_as_passed_with_what_msg_size_says(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    receive(make_session(Interceptions(replaces)), msg_size=100)
+    assert only_tally(counters).passed == Amount(1, 100)
+
+
+def test_message_within_the_limit_counts_as_passed_with_its_octets_on_the_wire(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(Interceptions(replaces))
+    receive(session, b"short\r\n")
+    session.end_message(no_progress)
+    assert only_tally(counters).passed == Amount(1, len(HEADERS + b"short\r\n"))
+
+
+def test_message_not_for_the_relay_counts_as_passed(make_session: MakeSession, counters: Counters) -> None:
+    session = make_session(Interceptions(lambda over, deadline: None))
+    receive(session)
+    session.end_message(no_progress)
+    assert only_tally(counters).passed == Amount(1, len(HEADERS + OVER))
+
+
+def test_message_counts_and_is_logged_as_intercepted_once_the_mta_has_its_replacement(
+    make_session: MakeSession, counters: Counters, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, log.logger.name)
+    session = make_session(Interceptions(replaces))
+    receive(session)
+    decision = session.end_message(no_progress)
+    assert isinstance(decision, Replacement)
+    assert only_tally(counters) == Tally()
+    assert caplog.messages == []
+
+    session.replaced(decision)
+
+    tally = only_tally(counters)
+    assert (tally.intercepted, tally.store_seconds) == (Amount(1, len(HEADERS + OVER)), {"0.5": 1})
+    assert [line.split()[1:3] for line in caplog.messages] == [["intercepted", "id=id"]]
+
+
+def test_replacement_that_the_mta_refuses_counts_as_failed_alone(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(Interceptions(replaces), on_failure="pass")
+    receive(session)
+    decision = session.end_message(no_progress)
+    assert isinstance(decision, Replacement)
+
+    assert session.not_replaced(decision) is Verdict.TEMPFAIL
+
+    tally = only_tally(counters)
+    assert (tally.intercepted.count, tally.failed, tally.passed_over_limit) == (0, {"mta": 1}, 0)
+
+
+def test_message_that_its_client_breaks_off_counts_nowhere(
+    make_session: MakeSession, counters: Counters
+) -> None:
+    session = make_session(Interceptions(replaces))
+    receive(session)
+    session.close()
+    assert only_tally(counters) == Tally()

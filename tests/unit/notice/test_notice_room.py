@@ -1,0 +1,67 @@
+"""However little room there is, a notice is safe for SES, keeps its promises and says what is missing."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.notice.notice_cases import (
+    BOTH_LINKS,
+    COMPOSER,
+    EXPIRES_AT,
+    FACTS,
+    PHOTO,
+    SESSION_TOKEN_LINK,
+    assert_links_stand_alone,
+    assert_safe_for_ses,
+    parts,
+)
+from woomera_milter.message.contents import Protection
+from woomera_milter.notice.notice import MAX_HEADER_BYTES, AttachmentFact, Links
+
+
+def test_short_room_costs_the_text_first_and_says_so() -> None:
+    facts = replace(FACTS, text="Lorem ipsum dolor sit amet. " * 2000)
+    notice = COMPOSER.compose(facts, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
+    text, html = parts(notice)
+    assert_safe_for_ses(notice, MAX_HEADER_BYTES)
+    assert "Lorem ipsum dolor sit amet. Lorem" in text
+    assert "the rest is in the downloaded message" in text
+    assert "Baustelle Süd.jpg" in text
+    assert "more, which do not fit" not in text + html
+
+
+@pytest.mark.parametrize("count", [200, 50_000])
+def test_shorter_room_costs_the_end_of_the_list_of_attachments(count: int) -> None:
+    photos = [replace(PHOTO, name=f"photo {number}.jpg") for number in range(count)]
+    facts = replace(FACTS, attachments=photos, text="Lorem ipsum dolor sit amet. " * 2000)
+    notice = COMPOSER.compose(facts, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
+    text, html = parts(notice)
+    assert_safe_for_ses(notice, MAX_HEADER_BYTES)
+    assert_links_stand_alone(text, BOTH_LINKS)
+    shown = text.count("- photo ")
+    assert 10 < shown < 200
+    assert f"({count})" in text
+    for part in (text, html):
+        assert f"and {count - shown} more" in part
+        assert "did not fit into this notice" in part
+
+
+def test_smallest_notice_keeps_all_that_it_promises_beside_64_kb_of_headers() -> None:
+    links = Links(message=SESSION_TOKEN_LINK, page=SESSION_TOKEN_LINK.replace("message.eml", "index.html"))
+    hostile = "\U0001f600" * 5000
+    facts = replace(
+        FACTS,
+        header_from=hostile,
+        subject=hostile,
+        date=hostile,
+        text=hostile,
+        attachments=[AttachmentFact(hostile, hostile, 1, SESSION_TOKEN_LINK)] * 300,
+        protection=Protection.SMIME,
+    )
+    notice = COMPOSER.compose(facts, links, EXPIRES_AT, MAX_HEADER_BYTES)
+    text, _ = parts(notice)
+    assert_safe_for_ses(notice, MAX_HEADER_BYTES)
+    assert {links.page, links.message} <= set(text.splitlines())
+    assert "\U0001f600" in text
+    assert "24.3 MB" in text
+    assert "Tuesday 1 December 2026, 05:24 UTC" in text

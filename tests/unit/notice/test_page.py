@@ -1,0 +1,171 @@
+"""Promises 5 and 6: the page says what is true, and what a sender wrote is shown on it, never obeyed."""
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from woomera_milter import config
+from woomera_milter.errors import ConfigError
+from woomera_milter.message.contents import BodyText, HeaderFacts
+from woomera_milter.notice.page import Facts, PageAttachment, Pages
+from woomera_milter.text.safe_html import Picture, SafeHtml
+
+EXPIRES_AT = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)
+PAGES = Pages(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))
+HEADERS = HeaderFacts(
+    header_from="Jane Field <jane@example.com>",
+    to="Tom Harbour <tom@example.org>",
+    cc="Ann Ridge <ann@example.net>",
+    reply_to="",
+    subject="Plans",
+    date="Tue, 24 Nov 2026 05:24:00 +0000",
+    message_id="<plans@example.com>",
+)
+PLAN = PageAttachment(
+    "plan.pdf", "application/pdf", 3 * 1024 * 1024, "https://files.example/1", is_shown=False
+)
+FACTS = Facts(
+    headers=HEADERS,
+    size_bytes=25 * 1024 * 1024,
+    body=BodyText("Dear Tom,\nhere are the plans.", truncated=False),
+    pictures=[],
+    attachments=[PLAN],
+    message_link="https://files.example/message.eml?Signature=a&Expires=1",
+)
+HOSTILE = "\"'><script>alert(1)</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>"
+
+
+def rendered(facts: Facts = FACTS) -> str:
+    """The page, with the spaces of its sizes as they are searched for."""
+    return PAGES.render(facts, EXPIRES_AT).decode().replace("\u00a0", " ")
+
+
+def test_page_names_people_times_sizes_and_links() -> None:
+    html = rendered()
+
+    for words in (
+        "Jane Field &lt;jane@example.com&gt;",
+        "Tom Harbour &lt;tom@example.org&gt;",
+        "Ann Ridge &lt;ann@example.net&gt;",
+        "Tuesday 24 November 2026, 05:24 +0000",
+        "Tuesday 1 December 2026, 05:24 UTC",
+        "PDF document, 3 MB",
+        "25 MB",
+        'href="https://files.example/1"',
+        'href="https://files.example/message.eml?Signature=a&amp;Expires=1"',
+        "postmaster@example.com",
+    ):
+        assert words in html
+
+
+def test_policy_allows_the_pages_own_style_and_pictures_of_its_own_host_alone() -> None:
+    html = rendered()
+
+    style = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
+    assert len(style) == 1
+    assert (
+        f"default-src &#39;none&#39;; style-src &#39;sha256-{digest}&#39;; "
+        "img-src https://files.example data:; base-uri &#39;none&#39;; form-action &#39;none&#39;" in html
+    )
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+    assert '<meta name="referrer" content="no-referrer">' in html
+    assert " style=" not in html
+    assert "<script" not in html
+
+
+def test_nothing_a_sender_wrote_becomes_markup() -> None:
+    headers = HeaderFacts(*([HOSTILE] * 7))
+    attachment = replace(PLAN, name=HOSTILE, content_type=f"x/{HOSTILE}")
+    picture = Picture("https://files.example/2", HOSTILE)
+
+    html = rendered(
+        replace(
+            FACTS,
+            headers=headers,
+            attachments=[attachment],
+            pictures=[picture],
+            body=BodyText(HOSTILE, truncated=False),
+        )
+    )
+
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert "{{ 7 * 7 }}" in html
+
+
+def test_web_address_in_plain_text_can_be_followed() -> None:
+    html = rendered(
+        replace(
+            FACTS, body=BodyText('See https://example.com/a?b=1&c="2". <http://x.example>', truncated=False)
+        )
+    )
+
+    rel = 'rel="noopener noreferrer nofollow"'
+    assert f'<a href="https://example.com/a?b=1&amp;c=" {rel}>https://example.com/a?b=1&amp;c=</a>' in html
+    assert f'&lt;<a href="http://x.example" {rel}>http://x.example</a>&gt;' in html
+
+
+def test_plain_text_of_web_addresses_and_full_stops_is_no_work() -> None:
+    text = "http://" + "." * 60_000 + "http://" * 8_000
+
+    assert len(rendered(replace(FACTS, body=BodyText(text, truncated=False)))) > 100_000
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param(BodyText("", truncated=False), "This message has no text.", id="no text"),
+        pytest.param(BodyText("a", truncated=True), "There is more of this text", id="cut"),
+        pytest.param(BodyText("", truncated=True), "cannot be shown here", id="not readable"),
+        pytest.param(
+            SafeHtml("<p>a</p>", frozenset(), remote_pictures=True, truncated=False),
+            "would tell the sender that you have read this",
+            id="remote pictures",
+        ),
+    ],
+)
+def test_what_is_missing_from_the_text_is_said_plainly(body: BodyText | SafeHtml, words: str) -> None:
+    assert words in rendered(replace(FACTS, body=body))
+
+
+def test_attachments_without_a_link_of_their_own_are_said_to_be_in_the_message() -> None:
+    html = rendered(replace(FACTS, attachments=[PLAN, replace(PLAN, name="b.pdf", link=None)]))
+
+    assert "PDF document, 3 MB, in the whole message" in html
+    assert "Only 1 of the 2 attachments can be downloaded alone" in html
+
+
+def test_page_of_ten_thousand_attachments_lists_a_thousand_and_counts_the_rest() -> None:
+    html = rendered(replace(FACTS, attachments=[PLAN] * 10_000))
+
+    assert "10000 attachments" in html
+    assert "And 9000 more" in html
+
+
+def test_template_of_ones_own_wins_and_a_broken_one_shows_at_start(tmp_path: Path) -> None:
+    template = tmp_path / "index.html"
+    template.write_text("<title>{{ subject }}</title>{{ letter }}")
+    assert b"<title>Plans</title>" in Pages(config.Notice(templates=tmp_path)).render(FACTS, EXPIRES_AT)
+
+    template.write_text("{{ subjcet }}")
+    with pytest.raises(ConfigError, match=r"notice\.templates.*index\.html.*subjcet"):
+        Pages(config.Notice(templates=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("date", "shown"),
+    [
+        ("Tue, 24 Nov 2026 05:24:00 +0100", "Tuesday 24 November 2026, 05:24 +0100"),
+        ("24 Nov 2026 05:24:00 -0000", "Tuesday 24 November 2026, 05:24"),
+        ("yesterday", "yesterday"),
+        ("Tue, 99 Nov 2026 05:24:00 +9999999999", "Tue, 99 Nov 2026 05:24:00 +9999999999"),
+    ],
+)
+def test_moment_of_sending_is_told_in_words_where_it_is_one(date: str, shown: str) -> None:
+    assert f">{shown}<" in rendered(replace(FACTS, headers=replace(FACTS.headers, date=date)))

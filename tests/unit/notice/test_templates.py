@@ -1,0 +1,55 @@
+"""Templates of the user win over ours, unless a notice by them could not keep its promises."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.notice.notice_cases import BOTH_LINKS, EXPIRES_AT, FACTS, MESSAGE_LINK, PAGE_LINK, parts
+from woomera_milter import config
+from woomera_milter.errors import ConfigError, PermanentError
+from woomera_milter.notice.notice import Composer
+
+
+def test_template_of_the_user_wins_over_ours(tmp_path: Path) -> None:
+    (tmp_path / "notice.txt").write_text(
+        "Nachricht, groß: {{ size }}\n{{ links.message }}\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match=r"notice\.txt has to show links\.page, then links\.message"):
+        Composer(config.Notice(templates=tmp_path))
+    (tmp_path / "notice.txt").write_text(
+        "Groß: {{ size }}\n{% if links.page %}\n{{ links.page }}\n{% endif %}\n{{ links.message }}",
+        encoding="utf-8",
+    )
+    text, html = parts(Composer(config.Notice(templates=tmp_path)).compose(FACTS, BOTH_LINKS, EXPIRES_AT))
+    assert text.splitlines() == ["Groß: 24.3 MB", PAGE_LINK, MESSAGE_LINK]
+    assert "<html" in html
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("notice.html", b"{% if %}", "line 1"),
+        ("notice.html", b"{{ nonsense }}", "'nonsense' is undefined"),
+        ("notice.html", b"\xff\xfe", "utf-8"),
+        ("notice.txt", b"no links at all", "has to show links.page"),
+        ("notice.txt", b"{{ links.page or links.message }}", "has to show links.page"),
+    ],
+    ids=["syntax", "unknown name", "not UTF-8", "no link", "no link to the message"],
+)
+def test_broken_template_of_the_user_is_told_at_start(
+    tmp_path: Path, name: str, content: bytes, told: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        Composer(config.Notice(templates=tmp_path))
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"notice.templates: {tmp_path}: ")
+    assert told in problem
+    assert "\n" not in problem
+
+
+def test_template_too_long_for_any_notice_is_an_error_rather_than_an_unsafe_notice(tmp_path: Path) -> None:
+    (tmp_path / "notice.html").write_text("long " * 20_000)
+    composer = Composer(config.Notice(templates=tmp_path))
+    with pytest.raises(PermanentError, match=r"notice\.templates"):
+        composer.compose(FACTS, BOTH_LINKS, EXPIRES_AT)

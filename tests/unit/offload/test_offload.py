@@ -1,0 +1,312 @@
+"""Promises 2 and 5: the message is stored whatever becomes of attachments and page, and links are true."""
+
+import hashlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rig.mail.kinds import of_kind
+from rig.mail.messages import entity, file_part, header_section, multipart
+from woomera_milter import config
+from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
+from woomera_milter.message import contents
+from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.store.links import Signer
+from woomera_milter.store.objects import Store, Stored
+
+PDF, LOGO = b"%PDF-1.7\r\n" * 1000, b"\x89PNG not really"
+FOLDER = "messages/2026/11/24/Q-1/"
+RECEIVED_AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Shelf(Store):
+    """A store that keeps what it gets; `fails` names the key's ends that it refuses or makes wait."""
+
+    def __init__(self, ends_at: datetime) -> None:
+        self.ends_at = ends_at
+        self.objects: dict[str, bytes] = {}
+        self.documents: dict[str, Any] = {}
+        self.types: dict[str, str] = {}
+        self.fails: dict[str, Exception | threading.Event] = {}
+        self.ends: dict[str, datetime] = {}
+
+    def _keep(self, key: str, octets: bytes) -> Stored:
+        for end, failure in self.fails.items():
+            if key.endswith(end):
+                if isinstance(failure, Exception):
+                    raise failure
+                failure.wait(30)
+        self.objects[key] = octets
+        return Stored(key, self.ends.get(key.rpartition("/")[2], self.ends_at))
+
+    def put_message(
+        self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
+    ) -> Stored:
+        return self._keep(key, read(message))
+
+    def put_attachment(
+        self,
+        key: str,
+        attachment: SpooledMessage,
+        content_type: str,
+        file_name: str,
+        deadline: Deadline,
+        now: datetime,
+    ) -> Stored:
+        octets = read(attachment)
+        assert hashlib.sha256(octets).digest() == attachment.sha256
+        self.types[key] = content_type
+        return self._keep(key, octets)
+
+    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
+        return self._keep(key, html)
+
+    def put_json(self, key: str, value: object, deadline: Deadline) -> None:
+        self._keep(key, b"")
+        self.documents[key] = value
+
+
+def read(message: SpooledMessage) -> bytes:
+    return os.pread(message.fileno(), message.size_bytes, 0)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf(datetime.now(UTC) + timedelta(days=30))
+
+
+@pytest.fixture
+def log_lines(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    logger = logging.getLogger("woomera_milter")
+    was = logger.propagate
+    logger.propagate = True
+    yield caplog
+    logger.propagate = was
+
+
+def letter(*names: str) -> bytes:
+    """A message with HTML that shows LOGO, and a PDF for each name."""
+    html = entity("text/html; charset=utf-8", b'<p>Hello <img src="cid:logo@x"></p>\r\n')
+    logo = file_part(
+        LOGO, content_type="image/png", disposition=b"inline; filename=logo.png\r\nContent-ID: <logo@x>"
+    )
+    files = [
+        file_part(
+            PDF, content_type="application/pdf", disposition=b'attachment; filename="%b"' % name.encode()
+        )
+        for name in names
+    ]
+    related = multipart("related", html, logo, boundary="=_related")
+    return header_section() + b"MIME-Version: 1.0\r\n" + multipart("mixed", related, *files)
+
+
+def offload(
+    message: bytes,
+    shelf: Shelf,
+    folder: Path,
+    deadline_s: float = 30,
+    spooled: Callable[[], object] = lambda: None,
+    **links: Any,
+) -> Offloaded:
+    """Offload a message; `spooled` is called once it lies in the spool."""
+    storage = {"bucket": "large-mail", "region": "us-east-1"}
+    keys = {"access_key_id": "AKIAEXAMPLE000000000", "secret_access_key": "s" * 40}
+    section = {"storage": storage | keys, "links": links, "milter": {"spool": str(folder)}}
+    configuration = config.validate(section, "config.yaml")
+    in_hand = SpooledMessage(folder)
+    in_hand.write(message)
+    spooled()
+    one = Offload(configuration, shelf, Signer(configuration.links, configuration.storage))
+    try:
+        return one.run(
+            "Q-1",
+            in_hand,
+            Envelope("sender@example.com", ("hidden@example.org",)),
+            contents.parse_header_block(message),
+            Origin("milter", "host", "Q", RECEIVED_AT),
+            Deadline(deadline_s),
+        )
+    finally:
+        in_hand.close()
+
+
+def links_of(offloaded: Offloaded) -> list[str | None]:
+    return [it.link for it in offloaded.attachments]
+
+
+def test_each_attachment_is_stored_decoded_under_its_own_name_and_linked(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    done = offload(letter("plan.pdf", "Plan (2).pdf"), shelf, tmp_path)
+
+    assert shelf.objects[f"{FOLDER}1/logo.png"] == LOGO
+    assert shelf.objects[f"{FOLDER}2/plan.pdf"] == PDF
+    assert shelf.types[f"{FOLDER}2/plan.pdf"] == "application/pdf"
+    sidecar = shelf.documents[f"{FOLDER}envelope.json"]
+    keys = [attachment["key"] for attachment in sidecar["attachments"]]
+    assert keys == [f"{FOLDER}1/logo.png", f"{FOLDER}2/plan.pdf", f"{FOLDER}3/Plan (2).pdf"]
+    for link, name in zip(links_of(done), ("1/logo.png", "2/plan.pdf", "3/Plan%20%282%29.pdf"), strict=True):
+        assert link is not None
+        assert f"/{FOLDER}{name}?" in link
+
+
+def test_page_shows_the_message_and_no_envelope_recipient(shelf: Shelf, tmp_path: Path) -> None:
+    done = offload(letter("plan.pdf"), shelf, tmp_path)
+
+    page = shelf.objects[f"{FOLDER}index.html"].decode()
+    assert done.page_link is not None
+    assert f"/{FOLDER}index.html?" in done.page_link
+    assert "recipient@example.org" in page
+    assert "hidden@example.org" not in page
+    assert '<p>Hello <img src="https://large-mail.' in page
+
+
+@pytest.mark.parametrize("kind", ["signed", "encrypted", "S/MIME"])
+def test_protected_message_stays_whole(kind: str, shelf: Shelf, tmp_path: Path) -> None:
+    done = offload(of_kind(kind), shelf, tmp_path)
+
+    assert sorted(shelf.objects) == [f"{FOLDER}envelope.json", f"{FOLDER}message.eml"]
+    assert done.page_link is None
+    assert set(links_of(done)) <= {None}
+
+
+@pytest.mark.parametrize(
+    ("links", "stored"),
+    [
+        pytest.param({"attachments": False}, {"index.html"}, id="no attachments"),
+        pytest.param({"page": False}, {"1/logo.png", "2/a.pdf", "3/b.pdf"}, id="no page"),
+        pytest.param({"attachments": False, "page": False}, set(), id="neither"),
+        pytest.param({"max_attachments": 2}, {"1/logo.png", "2/a.pdf", "index.html"}, id="two at most"),
+    ],
+)
+def test_what_is_stored_is_what_the_configuration_asks_for(
+    links: dict[str, Any], stored: set[str], shelf: Shelf, tmp_path: Path
+) -> None:
+    offload(letter("a.pdf", "b.pdf"), shelf, tmp_path, **links)
+
+    assert set(shelf.objects) == {FOLDER + name for name in stored | {"message.eml", "envelope.json"}}
+
+
+@pytest.mark.parametrize(
+    "failure", [TemporaryError("S3 is down"), PermanentError("no right"), ValueError("odd")], ids=repr
+)
+@pytest.mark.parametrize("what", ["2/a.pdf", "index.html"])
+def test_failure_of_an_extra_is_logged_and_the_rest_is_delivered(
+    what: str, failure: Exception, shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+) -> None:
+    shelf.fails[what] = failure
+
+    done = offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
+
+    assert FOLDER + "message.eml" in shelf.objects
+    linked = [link is not None for link in (*links_of(done), done.page_link)]
+    assert linked == ([True, False, True, True] if what == "2/a.pdf" else [True, True, True, False])
+    assert "degraded" in log_lines.text
+    assert "a.pdf" not in log_lines.text
+
+
+def test_attachments_that_find_no_room_in_the_spool_are_named_without_links(
+    shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+) -> None:
+    spool = tmp_path / "spool"
+    spool.mkdir()
+
+    done = offload(letter("a.pdf"), shelf, spool, spooled=spool.rmdir)
+
+    assert [(it.attachment.name, it.link) for it in done.attachments] == [("logo.png", None), ("a.pdf", None)]
+    assert done.attachments[1].attachment.size_bytes == len(PDF)
+    assert done.page_link is not None
+    assert "cannot hold the message" in log_lines.text
+
+
+@pytest.mark.parametrize("what", ["2/a.pdf", "index.html"])
+def test_extra_that_hangs_is_given_up_while_there_is_time_for_the_message(
+    what: str, shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+) -> None:
+    held = threading.Event()
+    shelf.fails[what] = held
+    deadline = Deadline(3)
+
+    try:
+        done = offload(letter("a.pdf"), shelf, tmp_path, deadline_s=3)
+        assert deadline.remaining_s > 0
+    finally:
+        held.set()
+
+    assert [link is None for link in (links_of(done)[1], done.page_link)].count(True) >= 1
+    assert "there was no time left for it" in log_lines.text
+
+
+def test_last_third_of_the_deadline_belongs_to_the_message() -> None:
+    assert Deadline(30).for_extras().remaining_s == pytest.approx(20, abs=1)
+    with pytest.raises(DeadlineError, match=r"waiting took longer than sweep\.lease; "):
+        Deadline(0, "sweep.lease").for_extras().check("waiting")
+
+
+def test_message_that_cannot_be_stored_is_an_error_whatever_its_attachments(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    shelf.fails["message.eml"] = TemporaryError("S3 is down")
+
+    with pytest.raises(TemporaryError, match="S3 is down"):
+        offload(letter("a.pdf"), shelf, tmp_path)
+
+
+def test_all_links_end_at_the_earliest_end_of_what_they_lead_to(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.ends["plan.pdf"] = datetime.now(UTC) + timedelta(days=2)
+
+    done = offload(letter("plan.pdf"), shelf, tmp_path)
+
+    assert done.links_expire_at == shelf.ends["plan.pdf"].replace(microsecond=0)
+    assert done.page_link is not None
+
+
+def test_attachments_that_the_lifecycle_takes_too_soon_do_not_hold_the_message_back(
+    shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+) -> None:
+    shelf.ends["a.pdf"] = datetime.now(UTC) + timedelta(hours=3)
+
+    offloaded = offload(letter("a.pdf"), shelf, tmp_path, minimum="1d")
+
+    assert [link is None for link in links_of(offloaded)] == [False, True]
+    assert shelf.documents[FOLDER + "envelope.json"]["attachments"][1]["key"] is None
+    assert offloaded.links_expire_at > datetime.now(UTC) + timedelta(days=6)
+    assert "links.minimum" in log_lines.text
+
+
+def test_message_that_the_lifecycle_takes_too_soon_is_an_error(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.ends["message.eml"] = datetime.now(UTC) + timedelta(hours=3)
+
+    with pytest.raises(PermanentError, match=r"sooner than links\.minimum"):
+        offload(letter("a.pdf"), shelf, tmp_path, minimum="1d")
+
+
+def test_page_that_ends_before_its_links_is_not_offered(shelf: Shelf, tmp_path: Path) -> None:
+    shelf.ends["index.html"] = datetime.now(UTC) + timedelta(days=2)
+
+    done = offload(letter("plan.pdf"), shelf, tmp_path)
+
+    assert done.page_link is None
+    assert links_of(done)[1] is not None
+
+
+def test_unreadable_html_becomes_text_on_the_page(shelf: Shelf, tmp_path: Path) -> None:
+    html = "<html><style>p{}</style>" + "<b><i>" * 20_000 + "The words.</html>"
+    message = header_section() + b"MIME-Version: 1.0\r\n" + entity("text/html", html.encode())
+
+    offload(message, shelf, tmp_path)
+
+    assert b"The words." in shelf.objects[f"{FOLDER}index.html"]
+
+
+def test_spool_is_empty_when_all_is_done(shelf: Shelf, tmp_path: Path) -> None:
+    offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
+
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,178 @@
+"""Promise 3: what is in S3 is what we have, whole, encrypted as configured, for as long as a link says."""
+
+import base64
+import hashlib
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from rig.servers.faults import Corrupt, FaultProxy
+from rig.servers.s3 import Juicefs, Ministack, S3Server
+from tests.unit.store.script import SCRIPT_KEYS, Script
+from tests.unit.store.stores import BUCKET, KEY, NOW, WIRE, keys_of, put, store_at, stored
+from woomera_milter.errors import TemporaryError
+from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.store.keys import message_key, sidecar_key
+
+# What is stored.
+
+
+@pytest.mark.parametrize("name", ["juicefs", "ministack"])
+def test_message_is_stored_byte_for_byte_as_an_attachment(
+    name: str, spooled: SpooledMessage, request: pytest.FixtureRequest
+) -> None:
+    server: S3Server = request.getfixturevalue(name)
+
+    put(store_at(server.endpoint_url, keys_of(server)), spooled)
+
+    found = stored(server)
+    assert found["Body"] == WIRE
+    assert found["ContentType"] == "message/rfc822"
+    assert found["ContentDisposition"].startswith("attachment; ")
+
+
+def test_everything_is_stored_below_the_prefix(juicefs: Juicefs, spooled: SpooledMessage) -> None:
+    put(store_at(juicefs.endpoint_url, keys_of(juicefs), prefix="woomera/"), spooled)
+
+    assert stored(juicefs, f"woomera/{KEY}")["Body"] == WIRE
+
+
+def test_sidecar_is_readable_json(juicefs: Juicefs) -> None:
+    store = store_at(juicefs.endpoint_url, keys_of(juicefs))
+
+    store.put_json("sidecar", {"subject": "Größe", "recipients": ["a@example.org"]}, Deadline(30))
+
+    found = stored(juicefs, "sidecar")
+    assert found["Body"].decode() == '{\n "subject": "Größe",\n "recipients": [\n  "a@example.org"\n ]\n}'
+    assert found["ContentType"] == "application/json"
+
+
+def test_keys_stand_in_the_folder_of_the_utc_day() -> None:
+    received_at = datetime(2026, 11, 24, 1, 30, tzinfo=UTC).astimezone(None) - timedelta(hours=2)
+
+    assert message_key("Q-1", received_at) == "messages/2026/11/23/Q-1/message.eml"
+    assert sidecar_key("Q-1", received_at) == "messages/2026/11/23/Q-1/envelope.json"
+
+
+@pytest.mark.parametrize(
+    ("file_name", "ascii_name"),
+    [
+        pytest.param("figures.eml", "figures.eml", id="plain"),
+        pytest.param("Zürich €.eml", "Z_rich _.eml", id="not ASCII"),
+        pytest.param("日本語.eml", "___.eml", id="nothing ASCII"),
+        pytest.param('a"; filename="b.exe', "a_; filename=_b.exe", id="a quote"),
+        pytest.param("back\\slash %41.eml", "back_slash _41.eml", id="backslash and percent"),
+        pytest.param("a\r\nX-Injected: 1", "a__X-Injected: 1", id="line end"),
+    ],
+)
+def test_file_name_is_what_a_browser_saves_whatever_it_holds(
+    file_name: str, ascii_name: str, juicefs: Juicefs, spooled: SpooledMessage
+) -> None:
+    put(store_at(juicefs.endpoint_url, keys_of(juicefs)), spooled, file_name=file_name)
+
+    # RFC 6266 Appendix D: filename for old browsers, then filename* (RFC 8187) for the others.
+    encoded = quote(file_name, safe="")
+    found = stored(juicefs)["ContentDisposition"]
+    assert found == f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"
+
+
+# Damage on the way.
+
+
+@pytest.mark.parametrize("name", ["juicefs", "ministack"])
+@pytest.mark.parametrize("at_byte", [0, 100_000, len(WIRE) - 1], ids=["first octet", "middle", "last octet"])
+def test_message_that_is_damaged_on_its_way_is_refused_by_the_server(
+    name: str, at_byte: int, spooled: SpooledMessage, request: pytest.FixtureRequest
+) -> None:
+    server: S3Server = request.getfixturevalue(name)
+    with FaultProxy(server.port) as proxy:
+        proxy.set(Corrupt(at_byte))
+        with pytest.raises(TemporaryError) as failure:
+            put(store_at(proxy.endpoint_url, keys_of(server), prefix=f"damaged-{at_byte}/"), spooled)
+
+    assert "BadDigest" in failure.value.problem
+    client = server.client()
+    assert client.list_objects_v2(Bucket=BUCKET, Prefix=f"damaged-{at_byte}/")["KeyCount"] == 0
+    client.close()
+
+
+# What a server is told, and what it answers.
+
+
+def test_server_is_told_both_digests(script: Script, spooled: SpooledMessage) -> None:
+    put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
+
+    [(headers, body)] = script.requests
+    assert body == WIRE
+    assert headers["content-md5"] == base64.b64encode(hashlib.md5(WIRE).digest()).decode()
+    assert headers["x-amz-checksum-sha256"] == base64.b64encode(hashlib.sha256(WIRE).digest()).decode()
+    assert "content-md5" in headers["authorization"]  # signed, so that nobody on the way can change both
+
+
+@pytest.mark.parametrize(
+    ("storage", "expected"),
+    [
+        pytest.param({"encryption": "none"}, {}, id="none"),
+        pytest.param({"encryption": "AES256"}, {"x-amz-server-side-encryption": "AES256"}, id="AES256"),
+        pytest.param({"encryption": "aws:kms"}, {"x-amz-server-side-encryption": "aws:kms"}, id="KMS"),
+        pytest.param(
+            {"encryption": "aws:kms", "kms_key_id": "alias/mail"},
+            {
+                "x-amz-server-side-encryption": "aws:kms",
+                "x-amz-server-side-encryption-aws-kms-key-id": "alias/mail",
+            },
+            id="KMS with a key of one's own",
+        ),
+    ],
+)
+def test_encryption_is_asked_for_as_configured_for_message_and_sidecar(
+    storage: dict[str, str], expected: dict[str, str], script: Script, spooled: SpooledMessage
+) -> None:
+    store = store_at(script.endpoint_url, SCRIPT_KEYS, **storage)
+
+    put(store, spooled)
+    store.put_json("sidecar", {}, Deadline(30))
+
+    for headers, _ in script.requests:
+        asked = {name: headers[name] for name in headers if name.startswith("x-amz-server-side-encryption")}
+        assert asked == expected
+
+
+@pytest.mark.parametrize(
+    "storage",
+    [{"encryption": "AES256"}, {"encryption": "aws:kms", "kms_key_id": "alias/mail"}],
+    ids=["AES256", "KMS"],
+)
+def test_server_encrypts_as_it_was_asked_to(
+    storage: dict[str, str], ministack: Ministack, spooled: SpooledMessage
+) -> None:
+    put(store_at(ministack.endpoint_url, keys_of(ministack), **storage), spooled)
+
+    assert stored(ministack)["ServerSideEncryption"] == storage["encryption"]
+
+
+@pytest.mark.parametrize(
+    ("expiration", "ends_at"),
+    [
+        pytest.param(None, NOW + timedelta(days=30), id="no rule"),
+        pytest.param(
+            'expiry-date="Fri, 27 Nov 2026 00:00:00 GMT", rule-id="three days"',
+            datetime(2026, 11, 27, tzinfo=UTC),
+            id="a rule that deletes sooner than storage.retention",
+        ),
+        pytest.param(
+            'expiry-date="Fri, 26 Nov 2027 00:00:00 GMT", rule-id="a year"',
+            NOW + timedelta(days=30),
+            id="a rule that deletes later",
+        ),
+        pytest.param('rule-id="odd"', NOW + timedelta(days=30), id="a rule without a date"),
+        pytest.param('expiry-date="soon", rule-id="odd"', NOW + timedelta(days=30), id="no date at all"),
+    ],
+)
+def test_object_lives_until_the_lifecycle_deletes_it(
+    expiration: str | None, ends_at: datetime, script: Script, spooled: SpooledMessage
+) -> None:
+    script.answers = [(200, {"x-amz-expiration": expiration} if expiration else {}, b"")]
+
+    assert put(store_at(script.endpoint_url, SCRIPT_KEYS, retention="30d"), spooled) == ends_at

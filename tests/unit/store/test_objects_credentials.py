@@ -1,0 +1,104 @@
+"""Credentials that change under a running milter are had anew, and the whole message is sent again."""
+
+import urllib.request
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rig.servers.faults import FaultProxy
+from rig.servers.s3 import Juicefs, S3Server
+from tests.unit.store.script import SCRIPT_KEYS, Script, refusal
+from tests.unit.store.stores import (
+    BUCKET,
+    KEY,
+    WIRE,
+    assert_safe_to_log,
+    put,
+    storage_at,
+    store_at,
+    stored,
+)
+from woomera_milter import config
+from woomera_milter.errors import PermanentError
+from woomera_milter.message.spool import SpooledMessage
+from woomera_milter.store.links import Signer
+from woomera_milter.store.objects import Store
+
+
+def write_credentials(folder: Path, server: S3Server) -> None:
+    (folder / "credentials").write_text(
+        f"[mail]\naws_access_key_id = {server.access_key}\naws_secret_access_key = {server.secret_key}\n"
+    )
+
+
+def test_keys_that_rotated_in_the_profile_are_read_anew(tmp_path: Path, spooled: SpooledMessage) -> None:
+    (tmp_path / "juicefs").mkdir()
+    server = Juicefs(tmp_path / "juicefs")
+    with server, FaultProxy(server.port) as proxy:
+        server.make_bucket(BUCKET)
+        write_credentials(tmp_path, server)
+        store = store_at(proxy.endpoint_url, {"profile": "mail"})
+        put(store, spooled)
+
+        server.stop()
+        server.access_key, server.secret_key = "rotated-access-key", "rotated-secret-key"
+        server.start()
+        write_credentials(tmp_path, server)
+        put(store, spooled)
+
+        assert stored(server)["Body"] == WIRE
+    assert len(proxy.requests) == 3  # the second was refused for its keys, the third had the new ones
+
+
+def test_keys_that_the_store_read_anew_sign_the_next_link(tmp_path: Path, spooled: SpooledMessage) -> None:
+    server = Juicefs(tmp_path)
+    with server:
+        server.make_bucket(BUCKET)
+        write_credentials(tmp_path, server)
+        storage = storage_at(server.endpoint_url, {"profile": "mail"})
+        signer = Signer(config.Links(endpoint_url=server.endpoint_url), storage)
+        store = Store(storage, 4, signer.forget_credentials)
+        signer.sign(KEY, datetime.now(UTC) + timedelta(days=1))
+        put(store, spooled)
+
+        server.stop()
+        server.access_key, server.secret_key = "rotated-access-key", "rotated-secret-key"
+        server.start()
+        write_credentials(tmp_path, server)
+        put(store, spooled)
+
+        with urllib.request.urlopen(signer.sign(KEY, datetime.now(UTC) + timedelta(days=1))) as reply:
+            assert reply.read() == WIRE
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (400, "ExpiredToken"),
+        (400, "InvalidToken"),
+        (400, "TokenRefreshRequired"),
+        (403, "InvalidAccessKeyId"),
+        (403, "SignatureDoesNotMatch"),
+        (403, "AccessDenied"),
+    ],
+)
+def test_refused_credentials_are_had_anew_once_and_the_whole_message_is_sent_again(
+    status: int, code: str, script: Script, spooled: SpooledMessage
+) -> None:
+    script.answers = [refusal(status, code), (200, {}, b"")]
+
+    put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
+
+    assert [body == WIRE for _, body in script.requests] == [True, True]
+
+
+def test_credentials_that_are_refused_again_are_a_failure(script: Script, spooled: SpooledMessage) -> None:
+    script.answers = [refusal(400, "ExpiredToken")]
+
+    with pytest.raises(PermanentError, match="ExpiredToken") as failure:
+        put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
+
+    assert len(script.requests) == 2
+    assert_safe_to_log(failure.value)
+    assert "credentials" in failure.value.remedy

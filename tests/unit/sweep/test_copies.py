@@ -1,0 +1,93 @@
+"""What is over the limit is told to the byte, in whatever form it was archived."""
+
+from pathlib import Path
+
+import pytest
+
+from rig.mail.messages import message
+from rig.servers.memory_store import MemoryStore
+from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, Outbox, record, run
+from woomera_milter.message.spool import Deadline
+from woomera_milter.store.objects import Listed
+from woomera_milter.sweep import copies
+from woomera_milter.sweep.copies import wire_form
+
+
+def measured(store: MemoryStore, octets: bytes, folder: Path) -> int:
+    store.put_octets(KEY, octets)
+    listed = Listed(KEY, len(octets), store.now, "STANDARD")
+    copy = copies.fetch(store, listed, folder, Deadline(60))
+    copy.message.close()
+    return copy.measured_bytes
+
+
+@pytest.mark.parametrize(
+    ("form", "recorded", "spare_bytes", "is_over"),
+    [
+        pytest.param("crlf", "", 0, False, id="wire form at the limit"),
+        pytest.param("crlf", "", -1, True, id="wire form a byte over"),
+        pytest.param("lf", "", 0, False, id="LF form at the limit on the wire"),
+        pytest.param("lf", "", -1, True, id="LF form a byte over on the wire"),
+        pytest.param("mbox", "", 0, False, id="an mbox line does not count"),
+        pytest.param("mbox", "", -1, True, id="an mbox line does not hide a byte over"),
+        pytest.param("crlf", "archive-milter", 2048, False, id="our copy at limit less allowance"),
+        pytest.param("crlf", "archive-milter", 2047, True, id="our copy a byte over limit less allowance"),
+        pytest.param("crlf", "import", 0, False, id="an imported copy has its trace header"),
+    ],
+)
+def test_the_limit_is_exact_to_the_byte(
+    form: str,
+    recorded: str,
+    spare_bytes: int,
+    is_over: bool,
+    store: MemoryStore,
+    outbox: Outbox,
+    tmp_path: Path,
+) -> None:
+    octets = message(LIMIT_BYTES - spare_bytes)
+    if form != "crlf":
+        octets = octets.replace(b"\r\n", b"\n")
+    if form == "mbox":
+        octets = b"From sender@example.com Tue Nov 24 09:00:00 2026\n" + octets
+    if recorded:
+        store.put_octets(KEY.replace(".eml", ".json"), record("a@example.org", source=recorded))
+    store.put_octets(KEY, octets)
+    assert run(store, outbox, tmp_path).over_limit == is_over
+
+
+def test_copy_of_line_feeds_without_a_blank_line_is_not_taken_for_small(
+    store: MemoryStore, tmp_path: Path
+) -> None:
+    octets = b"x" + b"\n" * 1000  # the blank line that it gets is what no size tells
+    limit_bytes = measured(store, octets, tmp_path) - 1
+    assert not copies.is_surely_small(len(octets), limit_bytes, 0)
+
+
+def test_long_lines_count_for_what_breaking_them_adds(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY.replace(".eml", ".json"), record("a@example.org"))
+    store.put_octets(KEY, b"Subject: x\r\n\r\n" + b"y" * (LIMIT_BYTES - 2300) + b"\r\n")
+    assert run(store, outbox, tmp_path).over_limit == 1
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7])
+def test_line_ends_become_crlf_wherever_the_chunks_are_cut(cut: int) -> None:
+    octets = b"a\nb\r\nc\r\r\n\n\r\nd\re\n"
+    chunks = [octets[start : start + cut] for start in range(0, len(octets), cut)]
+    assert b"".join(wire_form(chunks)) == b"a\r\nb\r\nc\r\r\n\r\n\r\nd\re\r\n"
+
+
+def test_what_shows_hidden_recipients_is_not_in_the_stored_message(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    hidden = (
+        b"Return-Path: <s@example.com>\r\nDelivered-To: secret@example.org\r\n"
+        b"BCC : secret@example.org,\r\n\tsecret2@example.org\r\nX-Envelope-To: secret@example.org\r\n"
+    )
+    store.put_octets(KEY, b"From x Tue\n" + hidden + OVER)
+    run(store, outbox, tmp_path)
+    key = next(key for key in store.objects if key.endswith("message.eml"))
+    assert store.objects[key].octets == OVER
+    assert all(b"secret" not in octets for _, _, octets in outbox.sent)
+    assert outbox.recipients == ["recipient@example.org", "secret2@example.org", "secret@example.org"]

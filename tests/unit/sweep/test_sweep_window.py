@@ -1,0 +1,107 @@
+"""Which part of the archive a sweep looks at: all that may be new, and no more."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rig.servers.memory_store import MemoryStore
+from tests.unit.sweep.sweeps import KEY, OVER, Outbox, run
+from woomera_milter.errors import PermanentError
+from woomera_milter.store.claims import claim_key
+from woomera_milter.sweep import watermark
+from woomera_milter.sweep.watermark import EVERYTHING, Window
+
+
+def listed_prefixes(store: MemoryStore) -> list[str]:
+    return [key for what, key in store.operations if what == "list"]
+
+
+def test_days_before_the_window_are_not_listed(store: MemoryStore, outbox: Outbox, tmp_path: Path) -> None:
+    for day in ("2025/12/31", "2026/10/31", "2026/11/16", "2026/11/17", "2026/11/24"):
+        store.put_octets(f"archive/{day}/host-1/a.eml", b"small")
+    store.put_octets("archive/elsewhere/b.eml", b"small")
+    result = run(store, outbox, tmp_path, Window(date(2026, 11, 17), None))
+    assert listed_prefixes(store) == [
+        "archive/",
+        "archive/2026/",
+        "archive/2026/11/",
+        "archive/2026/11/17/",
+        "archive/2026/11/24/",
+        "archive/elsewhere/",
+    ]
+    assert result.scanned == 3
+
+
+def test_everything_is_every_object_of_whatever_layout(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    keys = [
+        "a.eml",
+        "2026/b.eml",
+        "2026/11/c.eml",
+        "2026/11/24/d.eml",
+        "2026/11/24/h/e.eml",
+        "99/f",
+        "x/y/z/g",
+    ]
+    for key in keys:
+        store.put_octets(f"archive/{key}", OVER)
+    assert run(store, outbox, tmp_path).notified == len(keys)
+
+
+NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
+
+
+def after_one(store: MemoryStore, *unsettled: datetime) -> watermark.Watermark:
+    watermark.save(store, watermark.advanced(None, "archive/", EVERYTHING, NOW, unsettled))
+    found = watermark.load(store, "archive/")
+    assert found
+    return found
+
+
+def test_the_next_sweep_goes_back_far_enough_for_late_copies(store: MemoryStore) -> None:
+    window = after_one(store).window(NOW + timedelta(hours=1))
+    assert window == Window(date(2026, 11, 17), NOW - timedelta(days=1))
+
+
+def test_once_a_week_all_days_are_listed_for_copies_that_are_later_still(store: MemoryStore) -> None:
+    first = after_one(store)
+    second = watermark.advanced(first, "archive/", first.window(NOW), NOW + timedelta(days=6), ())
+    window = second.window(NOW + timedelta(days=8))
+    # What came to old days since the last sweep of all of them is new, however often recent days were swept.
+    assert window == Window(None, NOW - timedelta(days=1))
+
+
+def test_failures_hold_the_watermark_back(store: MemoryStore) -> None:
+    came = NOW - timedelta(days=40)
+    window = after_one(store, came).window(NOW)
+    assert window.since is None
+    assert window.new_since
+    assert window.new_since < came
+
+
+@pytest.mark.parametrize("octets", [b"1", b"{}", b'{"prefix": "archive/", "recent_until": "2026-11-24"}'])
+def test_a_damaged_watermark_is_named(store: MemoryStore, octets: bytes) -> None:
+    store.put_octets("sweep/watermark.json", octets)
+    with pytest.raises(PermanentError, match=r"sweep/watermark\.json: .* is not what it should be"):
+        watermark.load(store, "archive/")
+
+
+def test_another_prefix_has_no_watermark(store: MemoryStore) -> None:
+    after_one(store)
+    assert watermark.load(store, "elsewhere/") is None
+
+
+def test_an_object_that_cannot_be_notified_is_unsettled_for_a_week(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, OVER.replace(b"To: recipient@example.org\r\n", b"To: undisclosed-recipients:;\r\n"))
+    result = run(store, outbox, tmp_path)
+    assert "no recipients" in result.failed[0].reason
+    assert result.unsettled == [store.now]
+    claim = json.loads(store.objects[claim_key(KEY)].octets)
+    store.put_octets(claim_key(KEY), json.dumps(claim | {"first_failed_at": "2020-01-01T00:00:00Z"}).encode())
+    result = run(store, outbox, tmp_path)
+    assert (len(result.failed), result.unsettled) == (1, [])

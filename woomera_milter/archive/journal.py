@@ -1,0 +1,50 @@
+"""How many copies this host has moved to S3, by UTC day, exactly, though runs are many and may be killed.
+
+In the archive's spool, a line a copy in `.shipped-YYYY-MM-DD`: written when S3 has verified the copy, before
+the copy is removed. A run that is killed between these two sends the copy once more, under the same name, and
+a name counts once. So the sum of a day is always to be had anew, and what stands in the bucket may be
+overwritten with it as often as one likes: `stats/YYYY-MM-DD/HOST-archive.json` has a single writer, which the
+spool's lock sees to. What a kill can cost is a copy that counts on two days, if it comes in that instant
+around midnight; what a power cut can cost is the last lines, which are not synced.
+"""
+
+import os
+from datetime import date
+from pathlib import Path
+
+from woomera_milter.milter.counters import Amount
+
+_PREFIX = ".shipped-"
+
+
+def record(folder: Path, name: str, size_bytes: int, day: date) -> None:
+    """Note that S3 has the copy `name`. Raise OSError. Safe to use from many threads at once."""
+    descriptor = os.open(
+        folder / f"{_PREFIX}{day.isoformat()}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
+    try:
+        os.write(descriptor, f"{name} {size_bytes}\n".encode())
+    finally:
+        os.close(descriptor)
+
+
+def by_day(folder: Path) -> dict[date, Amount]:
+    """Return what was moved on each day that is not forgotten yet. Raise OSError."""
+    days = {date.fromisoformat(path.name.removeprefix(_PREFIX)): path for path in folder.glob(f"{_PREFIX}*")}
+    return {day: _sum(path.read_text("utf-8", "replace")) for day, path in sorted(days.items())}
+
+
+def forget_before(folder: Path, day: date) -> None:
+    """Remove the lines of earlier days, whose sums are in the bucket. Raise OSError."""
+    for earlier in by_day(folder):
+        if earlier < day:
+            (folder / f"{_PREFIX}{earlier.isoformat()}").unlink()
+
+
+def _sum(lines: str) -> Amount:
+    sizes: dict[str, int] = {}
+    for line in lines.splitlines():
+        name, _, size_bytes = line.partition(" ")
+        if size_bytes.isdigit():  # else a power cut has left half of a line
+            sizes[name] = int(size_bytes)
+    return Amount(len(sizes), sum(sizes.values()))

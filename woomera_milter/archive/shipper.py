@@ -1,0 +1,154 @@
+"""`woomera archive`: moves messages to S3, each with its envelope, and removes what S3 has verified.
+
+The key is made of host, time and digest, so a message that is sent once more, since a run was killed
+before it removed the copy, lands on itself.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from woomera_milter import log
+from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.message.spool import Deadline
+from woomera_milter.message.wire import WireMessage
+from woomera_milter.store.objects import Store
+
+CONCURRENT = 8
+STORE_TIMEOUT_S = 900.0
+"""For one message: 150 MB at 170 KB/s."""
+
+# After so many failures of S3 without a success it is down: a long backlog would only be failed one by one.
+_FAILURES_IN_A_ROW = 2 * CONCURRENT
+_OF_S3 = frozenset({"store", "deadline"})
+"""The reasons for which other messages would fail, too; a damaged copy keeps no other one from S3."""
+
+
+Pending = dict[Future[tuple[str, int]], str]
+"""What is in hand, each with its name; the results are keys and sizes."""
+
+
+class Shipment(Protocol):
+    """A message that is to be in S3."""
+
+    @property
+    def name(self) -> str:
+        """By which people find it on this host."""
+
+    def envelope(self) -> Mapping[str, Any]:
+        """Return what is stored beside it; `archived_at` and `host` make the key. Raise WoomeraError."""
+
+    def open(self) -> AbstractContextManager[WireMessage]:
+        """Open the message and hash it; raise WoomeraError or OSError."""
+
+    def remove(self) -> None:
+        """S3 has it: remove what was only kept for that."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of the messages. `not_tried`: those left alone, since S3 takes nothing."""
+
+    count: int = 0
+    size_bytes: int = 0
+    keys: list[str] = field(default_factory=list)
+    """Those of a dry run."""
+    failed: list[tuple[str, WoomeraError]] = field(default_factory=list)
+    not_tried: int = 0
+    is_hopeless: bool = False
+    """Whether further messages would fail, too."""
+    _failures_in_a_row: int = 0
+
+    def add(self, size_bytes: int) -> None:
+        """Count a message that is in S3."""
+        self.count += 1
+        self.size_bytes += size_bytes
+        self._failures_in_a_row = 0
+
+    def add_failure(self, name: str, error: WoomeraError) -> None:
+        """Note a message that is not."""
+        log.not_archived(name, error.reason, str(error))
+        self.failed.append((name, error))
+        if error.reason in _OF_S3:
+            self._failures_in_a_row += 1
+            if isinstance(error, PermanentError) or self._failures_in_a_row >= _FAILURES_IN_A_ROW:
+                self.is_hopeless = True
+
+    @property
+    def exit_status(self) -> int:
+        """0 all done, 1 done in part, else 78 where an error needs a person, 75 where all may pass."""
+        if not self.failed:
+            return 0
+        return 1 if self.count else max(error.exit_status for _, error in self.failed)
+
+
+class Shipper:
+    """Stores messages below `prefix`, several at a time; `store` None: reads and hashes only (a dry run)."""
+
+    def __init__(self, store: Store | None, prefix: str) -> None:
+        self._store = store
+        self._prefix = prefix
+
+    def run(self, shipments: Iterable[Shipment], done: Callable[[int], None]) -> Result:
+        """Store all of them; call `done` with the octets of each that is stored.
+
+        However many there are, few are in hand at once.
+        """
+        result = Result()
+        pending: Pending = {}
+        with ThreadPoolExecutor(CONCURRENT, thread_name_prefix="archive") as workers:
+            for shipment in shipments:
+                if result.is_hopeless:
+                    result.not_tried += 1
+                    continue
+                pending[workers.submit(self._ship, shipment)] = shipment.name
+                if len(pending) >= 2 * CONCURRENT:
+                    self._collect(pending, result, done)
+            while pending:
+                self._collect(pending, result, done)
+        return result
+
+    def _collect(self, pending: "Pending", result: Result, done: Callable[[int], None]) -> None:
+        """Wait until at least one is done, and take what came of it."""
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            name = pending.pop(future)
+            try:
+                key, size_bytes = future.result()
+            except WoomeraError as error:
+                result.add_failure(name, error)
+                continue
+            result.add(size_bytes)
+            if self._store is None:
+                result.keys.append(key)
+            done(size_bytes)
+
+    def _ship(self, shipment: Shipment) -> tuple[str, int]:
+        try:
+            envelope = shipment.envelope()
+            with shipment.open() as message:
+                key = self._prefix + _name(envelope, message.sha256)
+                if self._store is not None:
+                    deadline = Deadline(STORE_TIMEOUT_S, "the 15 minutes that one message may take")
+                    self._store.put_json(f"{key}.json", envelope, deadline)
+                    self._store.put_archived(f"{key}.eml", message, deadline)
+                    log.archived(shipment.name, f"{key}.eml", size_bytes=message.size_bytes)
+            if self._store is not None:
+                shipment.remove()
+        except OSError as error:
+            raise TemporaryError(
+                f"{shipment.name} cannot be read or removed ({error.strerror})",
+                remedy="see that it is still there, and that its owner runs this command",
+                reason="read",
+            ) from error
+        return f"{key}.eml", message.size_bytes
+
+
+def _name(envelope: Mapping[str, Any], sha256: bytes) -> str:
+    """Return the key below the prefix, without its ending."""
+    archived_at = datetime.fromisoformat(envelope["archived_at"]).astimezone(UTC)
+    host = re.sub(r"[^\w.-]", "_", str(envelope["host"]), flags=re.ASCII) or "_"
+    return f"{archived_at:%Y/%m/%d}/{host}/{archived_at:%H%M%S.%f}-{sha256.hex()[:32]}"

@@ -1,0 +1,100 @@
+"""The commands list and resend, for messages that are in S3 already."""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from woomera_milter.cli.common import EX_PARTLY, Since, exits, load, say, say_error
+from woomera_milter.errors import PermanentError
+from woomera_milter.notice.notice import Composer
+from woomera_milter.store import sidecars as stored
+from woomera_milter.store.links import Signer
+from woomera_milter.store.objects import Store
+from woomera_milter.store.sidecars import Sidecar
+from woomera_milter.submission import mailer
+from woomera_milter.sweep.resend import Resend, Resent
+
+_CONNECTIONS = 8
+
+
+@click.command("list")
+@click.option("--since", type=Since(), help="Only messages received since then: 12h or 7d ago, or that day.")
+@click.option("--recipient", default="", help="Only those with this text in a recipient's address.")
+@click.option("--sender", default="", help="Only those with this text in the sender's address.")
+@click.option("--id", "message_id", help="Only the one with this id.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+@exits
+def list_command(
+    path: Path, since: datetime | None, recipient: str, sender: str, message_id: str | None, as_json: bool
+) -> None:
+    """Show stored messages, newest first."""
+    store = Store(load(path).storage, max_connections=_CONNECTIONS)
+    damaged: list[PermanentError] = []
+    if message_id:
+        sidecars = iter([stored.find(store, message_id)])
+    else:
+        sidecars = stored.newest_first(store, since, damaged.append)
+    found = (it for it in sidecars if it.matches(sender, recipient))
+    if as_json:
+        click.echo(json.dumps([it.value for it in found], indent=1, ensure_ascii=False))
+    else:
+        for sidecar in found:
+            say(sidecar_line(sidecar))
+    for error in damaged:
+        say_error(error)
+    if damaged:
+        sys.exit(EX_PARTLY)
+
+
+@click.command("resend")
+@click.argument("message_id", metavar="ID")
+@click.option("--to", "only_to", metavar="ADDRESS", help="To this one of its recipients alone.")
+@click.option("--dry-run", is_flag=True, help="Tell who would get it, and send and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_obj
+@exits
+def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bool, as_json: bool) -> None:
+    """Make fresh links for the stored message ID (`woomera list` shows ids), and send its notice again."""
+    configuration = load(path)
+    store = Store(configuration.storage, max_connections=_CONNECTIONS)
+    signer = Signer(configuration.links, configuration.storage)
+    with mailer.from_config(configuration) as postman:
+        resend = Resend(configuration, store, signer, Composer(configuration.notice), postman)
+        resent = resend.run(message_id, only_to, dry_run=dry_run)
+    if as_json:
+        click.echo(json.dumps(_document(resent, dry_run), indent=1, ensure_ascii=False))
+    else:
+        _print(resent, dry_run)
+    if resent.refused or not resent.is_recorded:
+        sys.exit(EX_PARTLY)
+
+
+def sidecar_line(sidecar: Sidecar) -> str:
+    """Return a message as the list shows it."""
+    value = sidecar.value
+    return (
+        f"{value['received_at']}  {value['id']}  {value['size_bytes']:>11,} bytes  "
+        f"<{value['envelope_sender']}> -> {', '.join(value['recipients'])}  {value['subject']}"
+    )
+
+
+def _document(resent: Resent, dry_run: bool) -> dict[str, object]:
+    return {
+        "id": resent.id,
+        "to": list(resent.accepted),
+        "failed": [{"recipient": it.recipient, "reason": it.reason} for it in resent.refused],
+        "links_expire_at": f"{resent.links_expire_at:%Y-%m-%dT%H:%M:%SZ}",
+        "dry_run": dry_run,
+    }
+
+
+def _print(resent: Resent, dry_run: bool) -> None:
+    verb = "would go" if dry_run else "sent"
+    for recipient in resent.accepted:
+        say(f"{verb} to {recipient}; the links work until {resent.links_expire_at:%Y-%m-%d %H:%M} UTC")
+    for refusal in resent.refused:
+        say(f"failed for {refusal.recipient}: {refusal.reason}")

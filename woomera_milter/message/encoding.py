@@ -1,0 +1,256 @@
+"""One header field made fit for a relay that takes ASCII and short lines only.
+
+SES refuses 8-bit header fields, and sendmail breaks lines of more than 990 octets in its own way.
+Only a field that needs it is rewritten: display names, comments and free text become encoded words
+(RFC 2047), addresses stay as they are, and lines are folded at white space (RFC 5322 section 2.2.3).
+Values are hostile; nothing here raises on any octets.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from email.header import Header
+from typing import NamedTuple
+
+from woomera_milter.message.fields import HeaderField, text_of
+from woomera_milter.text.lines import decode
+
+MAX_LINE_OCTETS = 990  # sendmail's esmtp mailer breaks longer lines; RFC 5322 section 2.1.1 allows 998
+FOLD_AT_OCTETS = 76  # RFC 2047 section 2, for lines that hold an encoded word
+MAX_ENCODED_WORD_OCTETS = 75
+MAX_WORD_OCTETS = 700  # of what may stand on a line without a fold, beside a name of MAX_NAME_OCTETS
+MAX_ADDRESS_OCTETS = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, a domain of 255
+MAX_NAME_OCTETS = 200  # of a field that has to be rewritten: name and word share a line
+
+
+def field_names(text: str) -> frozenset[str]:
+    """Lower-case field names, to be compared with those of a message."""
+    return frozenset(text.split())
+
+
+ADDRESS_FIELDS = field_names(
+    "from to cc bcc reply-to sender resent-from resent-to resent-cc resent-bcc resent-reply-to"
+    " resent-sender disposition-notification-to return-receipt-to errors-to bounces-to delivered-to"
+    " original-from original-recipient return-path"
+)
+_OTHER_STRUCTURED_FIELDS = field_names("date resent-date received list-id")
+_MESSAGE_ID_FIELDS = field_names("message-id resent-message-id original-message-id in-reply-to references")
+
+_SAFE_VALUE = re.compile(rb"(?:[\t\x20-\x7e]|\r\n(?=[\t ]))*")
+_FOLD = re.compile(rb"\r\n(?=[\t ])")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]+")
+_QUOTED = re.compile(r'\\(.)|"((?:[^"\\]|\\.)*+)"')
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_PARENTHESIS = re.compile(r"\\.|[()]")
+# No text here holds NUL. It stands for the white space around an encoded word, where there may be some
+# already (RFC 2047 section 5).
+_GAP = "\0"
+_GAPS = re.compile(" *\0[ \0]*")
+_LONG_GAP = re.compile(" {60,}")
+# The last alternative takes a "<" that never closes, and every "(".
+_TOKEN = re.compile(
+    r"(?P<angle><[^<>]*>)"
+    r"|(?P<separator>[,;:])"
+    r'|(?P<words>(?:"(?:[^"\\]|\\.)*+"|\[[^\[\]]*\]|\\.|[^<(,;:])+|.)'
+)
+
+
+class _Token(NamedTuple):
+    kind: str  # words | angle | separator | comment
+    text: str
+
+
+def safe_field(field: HeaderField) -> HeaderField | None:
+    """Give the field as it may be relayed: itself where it is safe already, None where no form of it is."""
+    if _is_safe(field):
+        return field
+    if len(field.name) > MAX_NAME_OCTETS:
+        return None
+    name, text = field.name.lower(), _unfolded(field.value)
+    if name in _MESSAGE_ID_FIELDS:
+        words = text.replace("><", "> <").split()
+        text = " ".join(_encoded(word) if _needs_encoding(word) else word for word in words)
+    elif name in ADDRESS_FIELDS or name in _OTHER_STRUCTURED_FIELDS:
+        text = _structured(text, is_address_list=name in ADDRESS_FIELDS)
+    elif _needs_encoding(text):
+        text = _encoded(_readable(text))
+    return HeaderField(field.name, _folded(field.name, text))
+
+
+def prefixed_subject(value: bytes, prefix: str) -> bytes:
+    """Put `prefix` before a Subject's value; encoded words on either side stay whole."""
+    text = _unfolded(value).strip()
+    if not (prefix + text).isascii() or "=?" in text:
+        text = _encoded(prefix + _readable(text))
+    else:
+        text = prefix + text
+        text = _encoded(text) if _needs_encoding(text) else text
+    return _folded("Subject", text)
+
+
+def shortened(field: HeaderField, max_bytes: int) -> HeaderField | None:
+    """Cut a safe field to `max_bytes` of value where its meaning allows it; None where nothing would be left.
+
+    An address list loses its last addresses, References its oldest ids, other text its end.
+    """
+    name, text = field.name.lower(), _unfolded(field.value)
+    if name in ADDRESS_FIELDS:
+        text = _first_addresses(text, max_bytes)
+    elif name in _MESSAGE_ID_FIELDS:
+        text = " ".join(reversed(_fitting(reversed(text.split()), max_bytes)))
+    else:
+        text = " ".join(_fitting(text.split(), max_bytes))
+    return HeaderField(field.name, _folded(field.name, text)) if text else None
+
+
+def wire(field: HeaderField) -> bytes:
+    """The field as it goes over the wire, its final CRLF included."""
+    return field.name.encode("ascii") + b":" + field.value + b"\r\n"
+
+
+def _is_safe(field: HeaderField) -> bool:
+    if _SAFE_VALUE.fullmatch(field.value) is None:
+        return False
+    return all(len(line) <= MAX_LINE_OCTETS for line in wire(field).split(b"\r\n"))
+
+
+def _unfolded(value: bytes) -> str:
+    return _CONTROL.sub(" ", decode(_FOLD.sub(b"", value)))
+
+
+def _readable(text: str) -> str:
+    """Decode the encoded words in `text`, so that all of it can be encoded anew."""
+    return text_of(text.encode())
+
+
+def _needs_encoding(text: str) -> bool:
+    return not text.isascii() or any(len(word) > MAX_WORD_OCTETS for word in text.split())
+
+
+def _encoded(text: str) -> str:
+    """RFC 2047 encoded words, separated by single spaces, allowed in phrases and comments too (section 5)."""
+    return Header(text, "utf-8", maxlinelen=MAX_ENCODED_WORD_OCTETS).encode().replace("\n", "")
+
+
+def _folded(name: str, text: str) -> bytes:
+    """Fold at white space only; a run of it too long for a line becomes one space."""
+    lines, line = [], ""
+    room = FOLD_AT_OCTETS - len(name) - len(":")
+    for word in re.findall(r" *[^ ]+", " " + _LONG_GAP.sub(" ", text.strip())):
+        if line and len(line) + len(word) > room:
+            lines.append(line)
+            line, room = "", FOLD_AT_OCTETS
+        line += word
+    return "\r\n".join([*lines, line or " "]).encode("ascii")
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    """Split a structured value (RFC 5322 section 3.2) at comments, angle brackets and separators.
+
+    What is not closed (a quote, a comment, a bracket) is taken for text.
+    """
+    position, comments_close = 0, True
+    while match := _TOKEN.match(text, position):
+        kind, end = str(match.lastgroup), match.end()
+        if match[0] == "(" and comments_close:
+            comment_end = _comment_end(text, position)
+            comments_close = comment_end > 0
+            if comments_close:
+                kind, end = "comment", comment_end
+        yield _Token(kind, text[position:end])
+        position = end
+
+
+def _comment_end(text: str, start: int) -> int:
+    """Where the comment that opens at `start` has closed; 0 if it never does. Comments nest."""
+    depth = 0
+    for match in _PARENTHESIS.finditer(text, start):
+        depth += {"(": 1, ")": -1}.get(match[0], 0)
+        if depth == 0:
+            return match.end()
+    return 0
+
+
+def _structured(text: str, *, is_address_list: bool) -> str:
+    """Encode what needs it in a structured value, token by token."""
+    may_break = _GAP if any(len(word) > MAX_WORD_OCTETS for word in text.split()) else ""
+    safe = [
+        _ascii_token(kind, token, is_address_list=is_address_list)
+        if _needs_encoding(token)
+        else token + may_break
+        for kind, token in _tokens(text)
+    ]
+    return _GAPS.sub(" ", "".join(safe))
+
+
+def _ascii_token(kind: str, token: str, *, is_address_list: bool) -> str:
+    if kind == "comment":
+        return f"{_GAP}({_encoded(_readable(token[1:-1]))}){_GAP}"
+    if kind == "angle":
+        return _GAP + _ascii_angle(token, is_address_list=is_address_list)
+    if "@" in _QUOTED.sub("", token):
+        return _GAP + " ".join(_ascii_word(word) for word in token.split()) + _GAP
+    phrase = _QUOTED.sub(lambda quoted: quoted[1] or _QUOTED_PAIR.sub(r"\1", quoted[2]), token.strip())
+    return _GAP + _encoded(_readable(phrase)) + _GAP
+
+
+def _ascii_angle(token: str, *, is_address_list: bool) -> str:
+    address = _ascii_address(token[1:-1])
+    if address:
+        return f"<{address}>{_GAP}"
+    if is_address_list:  # RFC 6857: an address that ASCII cannot hold becomes the name of an empty group
+        return f"{_encoded(token[1:-1])} :;"
+    return _encoded(token) + _GAP
+
+
+def _ascii_word(word: str) -> str:
+    if not _needs_encoding(word):
+        return word
+    return _ascii_address(word) or _encoded(word)
+
+
+def _ascii_address(address: str) -> str | None:
+    """The address with its domain in IDNA form; None where that does not make it ASCII."""
+    local_part, _, domain = address.rpartition("@")
+    if not local_part.isascii() or len(address) > MAX_ADDRESS_OCTETS:
+        return None
+    try:
+        ascii_domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    # IDNA turns full-width brackets and at signs into ASCII ones, which would change the address.
+    return f"{local_part}@{ascii_domain}" if _DOMAIN.fullmatch(ascii_domain) else None
+
+
+def _first_addresses(text: str, max_bytes: int) -> str:
+    """The first addresses that fit; where not even one does, the first without its name."""
+    marked = "".join(_GAP if token == ("separator", ",") else token.text for token in _tokens(text))
+    entries = marked.split(_GAP)
+    kept = ", ".join(entry.strip() for entry in _fitting(entries, max_bytes)) or _bare_address(entries[0])
+    group_marks = [token.text for token in _tokens(kept) if token.kind == "separator" and token.text in ":;"]
+    return f"{kept};" if group_marks and group_marks[-1] == ":" else kept
+
+
+def _bare_address(entry: str) -> str:
+    for kind, token in _tokens(entry):
+        if kind == "angle":
+            return token
+        for word in token.split() if kind == "words" else ():
+            if "@" in word:
+                return word
+    return ""
+
+
+def _fitting(pieces: Iterable[str], max_bytes: int) -> list[str]:
+    """The first pieces that fit, joined by ", " and folded.
+
+    Two lines in a row are together longer than FOLD_AT_OCTETS, so folds add at most four octets to that many.
+    """
+    room = max_bytes * FOLD_AT_OCTETS / (FOLD_AT_OCTETS + 4) - FOLD_AT_OCTETS
+    fitting = []
+    for piece in pieces:
+        room -= len(piece) + len(", ")
+        if room < 0:
+            break
+        fitting.append(piece)
+    return fitting

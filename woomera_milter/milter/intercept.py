@@ -1,0 +1,90 @@
+"""What the milter does with an over-limit message: store it, and compose the notice that takes its place."""
+
+import secrets
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from woomera_milter import config
+from woomera_milter.message.contents import HeaderField
+from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.milter.destinations import Destinations
+from woomera_milter.notice.header_edits import HeaderChange, header_changes, remaining_bytes
+from woomera_milter.notice.notice import Composer, Links
+from woomera_milter.offload.announcement import facts_of
+from woomera_milter.offload.offload import Offload, Offloaded, Origin
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """A message that the relay would refuse. `mailers` are those sendmail named for its recipients."""
+
+    message: SpooledMessage
+    envelope: Envelope
+    mailers: frozenset[str]
+    headers: Sequence[HeaderField]
+    queue_id: str
+    measured_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF).
+
+    The rest is for the log: `store_s` is the time that storing and signing took.
+    """
+
+    queue_id: str
+    header_changes: Sequence[HeaderChange]
+    body: bytes
+    message_id: str
+    measured_bytes: int
+    store_s: float
+    links_expire_at: datetime
+
+
+class Interceptor:
+    """Turns over-limit messages into notices. Safe to use from many threads at once."""
+
+    def __init__(
+        self, configuration: config.Config, destinations: Destinations, offload: Offload, composer: Composer
+    ) -> None:
+        self._limit_bytes = configuration.limit
+        self._subject_prefix = configuration.notice.subject_prefix
+        self._destinations = destinations
+        self._offload = offload
+        self._composer = composer
+        self._host = socket.gethostname()
+
+    def intercept(self, over: OverLimit, deadline: Deadline) -> Replacement | None:
+        """Return what replaces the message, which is stored and verified by then; None if not for the relay.
+
+        Raise WoomeraError where it cannot be stored, or the links would not live long enough.
+        """
+        if not self._destinations.reach_relay(over.envelope.recipients, over.mailers, over.queue_id):
+            return None
+        received_at = datetime.now(UTC)
+        # Queue ids come again after a while, and can be guessed.
+        message_id = f"{over.queue_id or 'unknown'}-{secrets.token_hex(8)}"
+        origin = Origin("milter", self._host, over.queue_id, received_at)
+        offloaded = self._offload.run(message_id, over.message, over.envelope, over.headers, origin, deadline)
+        return self._replacement(over, offloaded, (datetime.now(UTC) - received_at).total_seconds())
+
+    def _replacement(self, over: OverLimit, offloaded: Offloaded, store_s: float) -> Replacement:
+        notice = self._composer.compose(
+            facts_of(offloaded, over.envelope.envelope_sender, self._limit_bytes),
+            Links(message=offloaded.message_link, page=offloaded.page_link),
+            offloaded.links_expire_at,
+            remaining_bytes(over.headers, self._subject_prefix),
+        )
+        changes = header_changes(over.headers, notice, offloaded.id, self._subject_prefix)
+        return Replacement(
+            queue_id=over.queue_id,
+            header_changes=changes,
+            body=notice.body,
+            message_id=offloaded.id,
+            measured_bytes=over.measured_bytes,
+            store_s=store_s,
+            links_expire_at=offloaded.links_expire_at,
+        )

@@ -1,0 +1,171 @@
+"""One message on its way through the main milter: collected, measured, and decided upon at its end."""
+
+import concurrent.futures
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Executor
+from math import inf
+
+from woomera_milter import config, log
+from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
+from woomera_milter.message.spool import Deadline, Measure, SpooledMessage, proves_small
+from woomera_milter.milter.counters import Counters
+from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
+from woomera_milter.milter.transaction import Transaction, Verdict
+
+# progress restarts sendmail's R timeout (libmilter API, smfi_progress), which may be as short as 10 s.
+PROGRESS_EVERY_S = 3.0
+_HASH_EVERY_BYTES = 1 << 20
+
+
+class Session(Transaction):
+    """A message that is replaced by a notice where it is over the limit."""
+
+    def __init__(
+        self,
+        configuration: config.Config,
+        interceptor: Interceptor,
+        workers: Executor,
+        counters: Counters,
+        envelope_sender: str,
+    ) -> None:
+        super().__init__(envelope_sender)
+        self._milter = configuration.milter
+        self._limit_bytes = configuration.limit
+        self._interceptor = interceptor
+        self._workers = workers
+        self._counters = counters
+        self._queue_id = ""
+        self._measure = Measure()
+        self._message: SpooledMessage | None = None
+        self._hash_at_bytes = inf
+        self._spool_failure: TemporaryError | None = None
+
+    def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
+        """Tell whether the body is needed: not where {msg_size} already proves the message small."""
+        self._queue_id = queue_id
+        if (
+            msg_size is not None
+            and self._milter.trust_msg_size
+            and proves_small(msg_size, self._limit_bytes, self._milter.allowance)
+        ):
+            log.passed(queue_id, "small", msg_size=msg_size)
+            self._counters.passed(msg_size)
+            return False
+        if (msg_size or 0) > self._limit_bytes:
+            self._hash_at_bytes = _HASH_EVERY_BYTES
+        try:
+            self._message = SpooledMessage(self._milter.spool)
+        except TemporaryError as error:
+            self._spool_failure = error
+        for field, is_stored in self._fields():
+            self._measure.feed(field)
+            if is_stored:
+                self._spool(field)
+        self.add_body(b"\r\n")
+        return True
+
+    def add_body(self, octets: bytes) -> None:
+        """Take the next octets of the body, in wire form."""
+        self._measure.feed(octets)
+        self._spool(octets)
+
+    def _spool(self, octets: bytes) -> None:
+        # A spool that fails is no matter until the message turns out to be over the limit: a smaller
+        # one passes all the same. (libmilter takes no answer to a body chunk anyway.)
+        if self._message is None:
+            return
+        try:
+            self._message.write(octets)
+        except TemporaryError as error:
+            self._spool_failure = error
+            self.close()
+        else:
+            if self._message.size_bytes >= self._hash_at_bytes:
+                self._hash_ahead(self._message)
+
+    def _hash_ahead(self, message: SpooledMessage) -> None:
+        """Have a worker hash what has arrived, since {msg_size} tells that the message will be stored."""
+        self._hash_at_bytes = message.size_bytes + _HASH_EVERY_BYTES
+        with contextlib.suppress(RuntimeError):  # the process ends: the client hears so at the end of message
+            self._workers.submit(message.hash_ahead)
+
+    def end_message(self, progress: Callable[[], None]) -> Replacement | Verdict:
+        """Decide. An over-limit message is stored and verified when this returns its replacement.
+
+        Calls `progress` every few seconds. Never raises: any failure becomes what milter.on_failure says.
+        """
+        try:
+            measured_bytes = self._measure.measured_bytes + self._milter.allowance
+            if measured_bytes <= self._limit_bytes:
+                return self._passes("within the limit", measured_bytes)
+            replacement = self._intercept(measured_bytes, progress)
+        except WoomeraError as error:
+            log.failed(self._queue_id, error.reason, self._milter.on_failure, str(error))
+            return self._fails(error.reason)
+        except Exception as error:  # the boundary: the client hears a clear answer, whatever broke
+            log.crashed(self._queue_id, self._milter.on_failure, error)
+            return self._fails("internal")
+        return replacement or self._passes("not for the relay", measured_bytes)
+
+    def _passes(self, why: str, measured_bytes: int) -> Verdict:
+        log.passed(self._queue_id, why, measured_bytes=measured_bytes)
+        self._counters.passed(self._measure.wire_bytes)
+        return Verdict.PASS
+
+    def _fails(self, reason: str) -> Verdict:
+        verdict = Verdict(self._milter.on_failure)
+        self._counters.failed(self._queue_id, reason, passed=verdict is Verdict.PASS)
+        return verdict
+
+    def replaced(self, replacement: Replacement) -> None:
+        """Count it as intercepted."""
+        super().replaced(replacement)
+        self._counters.intercepted(self._measure.wire_bytes, replacement.store_s)
+
+    def not_replaced(self, replacement: Replacement) -> Verdict:
+        """Count it as failed."""
+        self._counters.failed(self._queue_id, "mta", passed=False)
+        return super().not_replaced(replacement)
+
+    def _intercept(self, measured_bytes: int, progress: Callable[[], None]) -> Replacement | None:
+        if self._message is None:
+            raise self._spool_failure or TemporaryError("the message was not spooled", reason="spool")
+        message = self._message
+        deadline = Deadline(self._milter.deadline.total_seconds())
+        work = self._workers.submit(
+            self._interceptor.intercept,
+            OverLimit(
+                message=message,
+                envelope=self._envelope,
+                mailers=frozenset(self._mailers),
+                headers=self._headers,
+                queue_id=self._queue_id,
+                measured_bytes=measured_bytes,
+            ),
+            deadline,
+        )
+        # From here on the file is the worker's, which may still read it when the deadline has passed.
+        self._message = None
+        work.add_done_callback(lambda _: message.close())
+        try:
+            while not _done(work, min(PROGRESS_EVERY_S, deadline.remaining_s)):
+                if deadline.remaining_s <= 0:
+                    raise DeadlineError(
+                        "storing the message took longer than milter.deadline",
+                        remedy="see whether S3 is slow, or more than milter.max_concurrent messages wait",
+                    )
+                progress()
+        finally:
+            work.cancel()  # if it waits for its turn still, nobody waits for it
+        return work.result()
+
+    def close(self) -> None:
+        """Give back what the message took."""
+        if self._message is not None:
+            self._message.close()
+            self._message = None
+
+
+def _done(work: "concurrent.futures.Future[Replacement | None]", timeout_s: float) -> bool:
+    return bool(concurrent.futures.wait([work], max(timeout_s, 0.0)).done)

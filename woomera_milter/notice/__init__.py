@@ -1,0 +1,1 @@
+"""What recipients get: the notice and the page. Pure: facts, links and times come in as values."""

@@ -1,0 +1,1 @@
+"""`woomera report`: what the bucket tells of a period, mailed to administrators once."""

@@ -1,0 +1,268 @@
+"""The sums of a report, reduced object by object as they come from the bucket. Pure.
+
+However many hosts and messages there are, what is kept is a few numbers for each host, day and sender, and
+short lists of examples.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from heapq import heappush, heappushpop
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from woomera_milter.milter.counters import Amount, Tally
+from woomera_milter.report.period import Period, last_days
+from woomera_milter.store.documents import moment
+
+Example = TypeVar("Example")
+
+CHART_DAYS = 14
+_LARGEST = 10
+_EXAMPLES = 5
+_LONGEST_EVERY = timedelta(days=366)
+_ROUNDING = timedelta(hours=1)
+"""Of a link's life: it is signed a little before its sidecar is written, and the store may have been slow."""
+
+
+class FailedAt(NamedTuple):
+    """An attempt that failed on a host."""
+
+    at: datetime
+    host: str
+    queue_id: str
+
+
+class StoredMessage(NamedTuple):
+    """A message as the list of the largest shows it."""
+
+    size_bytes: int
+    received_at: datetime
+    id: str
+    sender: str
+    subject: str
+
+
+class ShortLink(NamedTuple):
+    """A message whose links end earlier than they should."""
+
+    id: str
+    ends_at: datetime
+
+
+class Untold(NamedTuple):
+    """An archived message of whose recipients some have no notice."""
+
+    key: str
+    reason: str
+
+
+class Stuck(NamedTuple):
+    """A sweep's claim that is older than its lease, and led to nothing."""
+
+    key: str
+    host: str
+    since: datetime
+
+
+@dataclass(slots=True)
+class Examples(Generic[Example]):
+    """How many there are, and the first few of them."""
+
+    count: int = 0
+    shown: list[Example] = field(default_factory=list)
+
+    def add(self, example: Example) -> None:
+        """Count one more."""
+        self.count += 1
+        if len(self.shown) < _EXAMPLES:
+            self.shown.append(example)
+
+
+@dataclass(slots=True)
+class Backlog:
+    """Copies that a host had not moved to S3 when `woomera archive` last ran there."""
+
+    count: int
+    size_bytes: int
+    oldest_at: datetime | None
+    told_at: datetime
+
+
+@dataclass(slots=True)
+class Host:
+    """What one host did in the period. `seen_at`: when its milter last wrote a snapshot, None where never."""
+
+    tally: Tally = field(default_factory=Tally)
+    archived: Amount = field(default_factory=Amount)
+    seen_at: datetime | None = None
+    every: timedelta = timedelta(0)
+    stopped: bool = False
+    backlog: Backlog | None = None
+
+    def is_silent(self, at: datetime) -> bool:
+        """Tell whether its milter, which nobody stopped, has missed three snapshots by then."""
+        return self.seen_at is not None and not self.stopped and self.seen_at < at - 3 * self.every
+
+
+@dataclass(slots=True)
+class Day:
+    """What became of over-limit mail on one day."""
+
+    intercepted: int = 0
+    swept: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Usage:
+    """What lies below a prefix; the lifecycle deletes `ending` within as many days as the period has."""
+
+    stored: Amount = field(default_factory=Amount)
+    ending: Amount = field(default_factory=Amount)
+
+
+@dataclass(slots=True)
+class Totals:
+    """The sums of one period."""
+
+    tally: Tally = field(default_factory=Tally)
+    notified: int = 0
+    untold: int = 0
+    archived: Amount = field(default_factory=Amount)
+
+
+class Statistics:
+    """All that a report of `period` tells. `add_...` take what was read, and raise KeyError, TypeError or
+    ValueError where that is not what it should be.
+
+    `heard_at`: when a milter last told anything, as far back as is read (`reads_since`), None where none did.
+    """
+
+    def __init__(self, period: Period, links_expire: timedelta, now: datetime) -> None:
+        """`links_expire`: how long links should live."""
+        self.period = period
+        self.as_of = min(period.ends_at, now)
+        self.totals = Totals()
+        self.before = Totals()
+        self.days = {day: Day() for day in last_days(period.until, CHART_DAYS)}
+        self.hosts: dict[str, Host] = {}
+        self.heard_at: datetime | None = None
+        self.failures: dict[str, list[FailedAt]] = {}
+        self.untold = Examples[Untold]()
+        self.stuck = Examples[Stuck]()
+        self.short_links = Examples[ShortLink]()
+        self.unreadable = Examples[str]()
+        self.senders: Counter[str] = Counter()
+        self.usage: dict[str, Usage] = {}
+        self._links_expire = links_expire
+        self._largest: list[StoredMessage] = []
+
+    @property
+    def reads_since(self) -> date:
+        """The first day of which anything is needed."""
+        return min(self.period.previous.first, *self.days)
+
+    @property
+    def largest(self) -> list[StoredMessage]:
+        """The largest messages of the period, the largest first."""
+        return sorted(self._largest, reverse=True)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether Woomera had nothing to do: mail that passes is none of its doing."""
+        done = self.totals.tally.intercepted.count + self.totals.tally.failed.total()
+        return not done + self.totals.notified + self.totals.untold
+
+    def add_snapshot(self, document: Mapping[str, Any]) -> None:
+        """Take an object below stats/."""
+        day, host = date.fromisoformat(document["day"]), str(document["host"])
+        if document["source"] == "archive":
+            self._add_archive(document, day, host)
+        else:
+            self._add_milter(document, day, host)
+
+    def _add_milter(self, document: Mapping[str, Any], day: date, host: str) -> None:
+        tally, seen_at = Tally.of(document), moment(document["written_at"])
+        every, stopped = timedelta(seconds=document["every_s"]), bool(document["stopped"])
+        if every > _LONGEST_EVERY:
+            raise ValueError("no milter writes snapshots so seldom")
+        failures = [(it.reason, FailedAt(moment(it.at), host, it.queue_id)) for it in tally.recent_failures]
+        self.heard_at = max(seen_at, self.heard_at or seen_at)
+        # Of the day after, too: a host whose last snapshot of the period was lost is not silent for that.
+        if self.period.previous.first <= day <= self.period.until:
+            known = self.hosts.setdefault(host, Host())
+            if known.seen_at is None or seen_at > known.seen_at:
+                known.seen_at, known.every, known.stopped = seen_at, every, stopped
+        if day in self.days:
+            self.days[day].intercepted += tally.intercepted.count
+            self.days[day].failed += tally.failed.total()
+        if day in self.period.previous:
+            self.before.tally.merge(tally)
+        if day in self.period:
+            self.totals.tally.merge(tally)
+            self.hosts[host].tally.merge(tally)
+            for reason, failure in failures:
+                seen = self.failures.setdefault(reason, [])
+                seen.append(failure)
+                seen.sort(reverse=True)
+                del seen[_EXAMPLES:]
+
+    def _add_archive(self, document: Mapping[str, Any], day: date, host: str) -> None:
+        archived, oldest_at = Amount.of(document["archived"]), document["backlog"]["oldest_at"]
+        backlog = Backlog(
+            int(document["backlog"]["count"]),
+            int(document["backlog"]["bytes"]),
+            moment(oldest_at) if oldest_at else None,
+            moment(document["written_at"]),
+        )
+        if self.period.previous.first <= day <= self.period.until:
+            known = self.hosts.setdefault(host, Host())
+            if known.backlog is None or backlog.told_at > known.backlog.told_at:
+                known.backlog = backlog
+        if day in self.period.previous:
+            self.before.archived.merge(archived)
+        if day in self.period:
+            self.hosts[host].archived.merge(archived)
+            self.totals.archived.merge(archived)
+
+    def add_sidecar(self, document: Mapping[str, Any], written_at: datetime, sender: str) -> None:
+        """Take the sidecar of a message received in the period; `sender` is its author's address."""
+        message_id, size_bytes = str(document["id"]), int(document["size_bytes"])
+        ends_at = moment(document["links_expire_at"])
+        message = StoredMessage(
+            size_bytes, moment(document["received_at"]), message_id, sender, str(document["subject"])
+        )
+        if len(self._largest) < _LARGEST:
+            heappush(self._largest, message)
+        else:
+            heappushpop(self._largest, message)
+        self.senders[sender] += 1
+        if ends_at < written_at + self._links_expire - _ROUNDING:
+            self.short_links.add(ShortLink(message_id, ends_at))
+
+    def add_claim(self, document: Mapping[str, Any], written_at: datetime, age: timedelta) -> None:
+        """Take a sweep's claim on an archived object; `age` and `written_at` are of its last change."""
+        key, state = str(document["key"]), str(document["state"])
+        if state == "done":
+            done_at = moment(document["done_at"])
+            if (day := done_at.date()) in self.days:
+                self.days[day].swept += 1
+            self.totals.notified += self.period.covers(done_at)
+            self.before.notified += self.period.previous.covers(done_at)
+        elif state == "failed":
+            first_at = moment(document["first_failed_at"])
+            if self.period.covers(written_at) or self.period.covers(first_at):
+                self.totals.untold += 1
+                self.untold.add(Untold(key, str(document["reason"])))
+            elif self.period.previous.covers(first_at):
+                self.before.untold += 1
+        elif age > timedelta(seconds=document["lease_s"]):
+            self.stuck.add(Stuck(key, str(document["host"]), written_at))
+
+    def add_stored(self, prefix: str, size_bytes: int, ends_at: datetime | None, now: datetime) -> None:
+        """Take an object of a listing; `ends_at`: when the lifecycle deletes it, None where nobody knows."""
+        usage = self.usage.setdefault(prefix, Usage())
+        usage.stored.add(size_bytes)
+        if ends_at and ends_at < now + timedelta(days=self.period.days):
+            usage.ending.add(size_bytes)

@@ -1,0 +1,100 @@
+"""Reads what a report is made of: one pass over the listing, and the few objects that matter, in parallel.
+
+Objects are asked for while the listing still goes on, and reduced as they come: memory does not grow with
+their number.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+
+from woomera_milter.errors import PermanentError
+from woomera_milter.message.addresses import address_of
+from woomera_milter.milter import snapshots
+from woomera_milter.report.figures import Statistics
+from woomera_milter.store.keys import is_sidecar_key
+from woomera_milter.store.objects import Document, Listed, Store
+from woomera_milter.workers import in_parallel
+
+AT_ONCE = 16
+_AHEAD = 256
+_STUCK_FOR = timedelta(days=7)
+_MESSAGES, _PROCESSED, _REPORTS = "messages/", "processed/", "reports/"
+
+
+class Gatherer:
+    """Fills statistics from the bucket. Raises the errors of Store."""
+
+    def __init__(
+        self, store: Store, archive_prefix: str, retention: timedelta, progress: Callable[[int], None]
+    ) -> None:
+        """`progress` is told of so many more objects that were read."""
+        self._store = store
+        self._archive_prefix = archive_prefix
+        self._retention = retention
+        self._progress = progress
+
+    def fill(self, statistics: Statistics, now: datetime) -> None:
+        """Read all that belongs to the statistics' period."""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="report") as workers:
+            wanted = self._wanted(statistics, now)
+            for listed, found in in_parallel(workers, self._read, wanted, _AHEAD):
+                self._progress(1)
+                try:
+                    if found is not None:
+                        _add(statistics, listed, found, now)
+                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+                    statistics.unreadable.add(listed.key)
+
+    def _wanted(self, statistics: Statistics, now: datetime) -> Iterator[Listed]:
+        """Count what lies in the bucket, and yield what has to be read of it."""
+        since, period = statistics.reads_since, statistics.period
+        claims_since = min(datetime(since.year, since.month, since.day, tzinfo=UTC), now - _STUCK_FOR)
+
+        def is_snapshot(listed: Listed) -> bool:
+            day = snapshots.day_of(listed.key)
+            return day is not None and since <= day <= period.until
+
+        def is_sidecar(listed: Listed) -> bool:
+            return is_sidecar_key(listed.key) and _day_of(listed.key) in period
+
+        def is_claim(listed: Listed) -> bool:
+            return listed.modified_at >= claims_since
+
+        wanted = {snapshots.FOLDER: is_snapshot, _PROCESSED: is_claim, _MESSAGES: is_sidecar}
+        for prefix in (*wanted, self._archive_prefix, _REPORTS):
+            is_wanted = wanted.get(prefix)
+            for page in self._store.pages(prefix):
+                for listed in page.objects:
+                    ends_at = listed.modified_at + self._retention if prefix == _MESSAGES else None
+                    statistics.add_stored(prefix, listed.size_bytes, ends_at, now)
+                    if is_wanted and is_wanted(listed):
+                        yield listed
+
+    def _read(self, listed: Listed) -> tuple[Listed, Document | None]:
+        try:
+            return listed, self._store.get_json(listed.key)
+        except PermanentError as error:
+            if error.reason != "damaged":
+                raise
+            return listed, Document(None, "", timedelta(0))
+
+
+def _add(statistics: Statistics, listed: Listed, found: Document, now: datetime) -> None:
+    if listed.key.startswith(snapshots.FOLDER):
+        statistics.add_snapshot(found.value)
+    elif listed.key.startswith(_MESSAGES):
+        value = found.value
+        author = address_of(value["header_from"].encode()) or value["envelope_sender"]
+        statistics.add_sidecar(value, listed.modified_at, author.lower())
+    elif "state" in found.value:  # else it is the probe of conditional writes
+        statistics.add_claim(found.value, listed.modified_at, found.age)
+
+
+def _day_of(key: str) -> date:
+    """Return the day in `messages/YYYY/MM/DD/...`; the first day of all where there is none."""
+    try:
+        year, month, day = map(int, key.split("/")[1:4])
+        return date(year, month, day)
+    except ValueError:
+        return date.min

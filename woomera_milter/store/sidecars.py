@@ -1,0 +1,134 @@
+"""Stored messages as their sidecars tell of them, newest first; the messages themselves are not read."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, TypeAdapter
+
+from woomera_milter.errors import PermanentError
+from woomera_milter.store.documents import Moment, shaped
+from woomera_milter.store.keys import is_sidecar_key
+from woomera_milter.store.objects import Store
+from woomera_milter.workers import in_parallel
+
+_SIDECAR = "envelope.json"
+_AT_ONCE = 8
+_DATE_DEPTH = 3  # messages/YYYY/MM/DD/
+
+
+class _Shape(BaseModel, strict=True):
+    """What is relied on of a sidecar; it stays as it is."""
+
+    id: str
+    queue_id: str
+    received_at: Moment
+    envelope_sender: str
+    recipients: list[str]
+    header_from: str
+    subject: str
+    size_bytes: int
+    notice_headers: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
+    resent: list[Any]
+
+
+_SHAPE = TypeAdapter(_Shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A stored message's sidecar; `folder` is that of its key, below storage.prefix."""
+
+    folder: str
+    value: dict[str, Any]
+    etag: str
+
+    @property
+    def key(self) -> str:
+        """The sidecar's own key."""
+        return f"{self.folder}{_SIDECAR}"
+
+    @property
+    def message_key(self) -> str:
+        """The key of the message."""
+        return f"{self.folder}message.eml"
+
+    @property
+    def received_at(self) -> datetime:
+        """When the message came to us."""
+        return datetime.fromisoformat(self.value["received_at"])
+
+    def matches(self, sender: str, recipient: str) -> bool:
+        """Tell whether sender and recipient contain these texts, in whatever case; "" matches all."""
+        senders = f"{self.value['envelope_sender']} {self.value['header_from']}".lower()
+        recipients = " ".join(self.value["recipients"]).lower()
+        return sender.lower() in senders and recipient.lower() in recipients
+
+
+def newest_first(
+    store: Store, since: datetime | None, tell_damaged: Callable[[PermanentError], object]
+) -> Iterator[Sidecar]:
+    """Yield the sidecars of messages received at or after `since`; tell of those that cannot be read."""
+    with ThreadPoolExecutor(_AT_ONCE) as workers:
+        for day in _days(store):
+            if since and day < f"messages/{since:%Y/%m/%d}/":
+                return
+            keys = [it.key for page in store.pages(day) for it in page.objects if is_sidecar_key(it.key)]
+            of_day: list[Sidecar] = []
+            for sidecar in in_parallel(workers, lambda key: _read_or_damage(store, key), keys, 4 * _AT_ONCE):
+                if isinstance(sidecar, PermanentError):
+                    tell_damaged(sidecar)
+                elif sidecar:
+                    of_day.append(sidecar)
+            of_day.sort(key=lambda it: it.received_at, reverse=True)
+            yield from (it for it in of_day if since is None or it.received_at >= since)
+
+
+def find(store: Store, message_id: str) -> Sidecar:
+    """Return the sidecar of the message with this id. Raise PermanentError where there is none."""
+    found: Sidecar | None = None
+    if message_id and "/" not in message_id:
+        with ThreadPoolExecutor(_AT_ONCE) as workers:
+            keys = (f"{day}{message_id}/{_SIDECAR}" for day in _days(store))
+            sidecars = in_parallel(workers, lambda key: _read(store, key), keys, 2 * _AT_ONCE)
+            found = next((it for it in sidecars if it), None)
+    if found is None:
+        raise PermanentError(
+            f"no stored message has the id {message_id!r}",
+            remedy="`woomera list` shows those there are; the lifecycle may have deleted it",
+            reason="id",
+        )
+    return found
+
+
+def _days(store: Store) -> Iterator[str]:
+    """Yield the folders of days, newest first."""
+
+    def below(prefix: str, depth: int) -> Iterator[str]:
+        if depth == _DATE_DEPTH:
+            yield prefix
+            return
+        folders = [folder for page in store.pages(prefix, "/") for folder in page.folders]
+        for folder in sorted(folders, reverse=True):
+            yield from below(folder, depth + 1)
+
+    yield from below("messages/", 0)
+
+
+def _read(store: Store, key: str) -> Sidecar | None:
+    found = store.get_json(key)
+    if found is None:
+        return None
+    shaped(_SHAPE, found.value, store.name_of(key))
+    return Sidecar(key.removesuffix(_SIDECAR), found.value, found.etag)
+
+
+def _read_or_damage(store: Store, key: str) -> Sidecar | PermanentError | None:
+    try:
+        return _read(store, key)
+    except PermanentError as error:
+        if error.reason != "damaged":
+            raise
+        return error

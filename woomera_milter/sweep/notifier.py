@@ -1,0 +1,255 @@
+"""One archived over-limit message -> its recipients have their notice, and the claim on it says so.
+
+The order is what makes it exactly one: claim, store (the same key each time), record that the hand-over
+begins, hand over to 50 recipients at a time, record after each who was served.
+"""
+
+import hashlib
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
+from pathlib import Path
+from typing import Protocol
+
+from woomera_milter import config, log
+from woomera_milter.errors import PermanentError, WoomeraError
+from woomera_milter.message import addresses, fields
+from woomera_milter.message.spool import Deadline, Envelope
+from woomera_milter.notice import new_message
+from woomera_milter.notice.notice import Composer, Links
+from woomera_milter.offload.announcement import facts_of
+from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.store.claims import Claim, Claims, LostClaimError
+from woomera_milter.store.documents import moment
+from woomera_milter.store.objects import Listed, Store
+from woomera_milter.submission.mailer import Delivery, Mailer, UnsentError
+from woomera_milter.sweep import copies
+from woomera_milter.sweep.copies import Archived, Record
+
+_RETRIED_FOR = timedelta(days=7)
+
+
+class Kind(Enum):
+    """What an archived object is, or what became of it."""
+
+    SMALL = auto()
+    DUE = auto()
+    NOTIFIED = auto()
+    ALREADY_DONE = auto()
+    IN_PROGRESS = auto()
+    FAILED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an object; unless `settled`, the next sweep has to look at it again."""
+
+    listed: Listed
+    kind: Kind
+    reason: str = ""
+    settled: bool = True
+
+
+class Ledger(Protocol):
+    """Another record of who was told, kept beside the claims: the first Woomera's JSON."""
+
+    def __contains__(self, key: str) -> bool:
+        """Tell whether it names the object, which is then done with."""
+
+    def record(self, claim: Claim) -> None:
+        """Take a claim that is done; whatever goes wrong with that is no error of the notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A notice that is ready to go out."""
+
+    envelope_sender: str
+    recipients: tuple[str, ...]
+    message: bytes
+    offloaded: Offloaded
+
+
+class Notifier:
+    """Safe to use from many threads, and from many hosts, at once."""
+
+    def __init__(
+        self,
+        configuration: config.Config,
+        archive: Store,
+        claims: Claims,
+        offload: Offload,
+        composer: Composer,
+        mailer: Mailer,
+        spool: Path,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """`archive` is the bucket without storage.prefix: keys of archived objects count from its root."""
+        self._configuration = configuration
+        self._archive = archive
+        self._claims = claims
+        self._offload = offload
+        self._composer = composer
+        self._mailer = mailer
+        self._spool = spool
+        self._ledger = ledger
+        self._host = socket.gethostname()
+
+    def notify(self, listed: Listed) -> Outcome:
+        """Send the notice, unless somebody else does or did; what is wrong with one message is no error."""
+        try:
+            claim = self._claims.take(listed.key)
+        except WoomeraError as error:
+            return Outcome(listed, Kind.FAILED, str(error), settled=False)
+        if claim is None:
+            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
+        try:
+            prepared = self._prepare(listed)
+            claim = self._claims.hand_over(claim)
+        except LostClaimError:
+            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
+        except WoomeraError as error:
+            return self._failed(listed, claim, error.reason, str(error))
+        except Exception as error:  # the boundary: one odd message does not end the sweep
+            return self._crashed(listed, claim, error)
+        return self._send(listed, claim, prepared)
+
+    def _prepare(self, listed: Listed) -> _Prepared:
+        record = copies.record_of(self._archive, listed.key)
+        deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
+        copy = copies.fetch(self._archive, listed, self._spool, deadline)
+        try:
+            envelope = _envelope(record, copy)
+            if not envelope.recipients:
+                raise PermanentError(
+                    "nobody can be told: the copy has no recipients in its header, nor an envelope beside it",
+                    remedy="find out who it was for, and forward it to them",
+                    reason="recipients",
+                )
+            origin = Origin("sweep", self._host, "", _received_at(listed, record))
+            heading = self._heading(listed, copy, envelope)
+            offloaded = self._offload.run(
+                woomera_id(listed.key), copy.message, envelope, copy.headers, origin, deadline
+            )
+        finally:
+            copy.message.close()
+        notice = self._composer.compose(
+            facts_of(offloaded, envelope.envelope_sender, self._configuration.limit),
+            Links(message=offloaded.message_link, page=offloaded.page_link),
+            offloaded.links_expire_at,
+            heading.size_bytes,
+        )
+        return _Prepared(
+            envelope_sender=self._configuration.sweep.sender or envelope.envelope_sender,
+            recipients=envelope.recipients,
+            message=new_message.message(heading, notice),
+            offloaded=offloaded,
+        )
+
+    def _heading(self, listed: Listed, copy: Archived, envelope: Envelope) -> new_message.Heading:
+        return new_message.heading(
+            new_message.kept_of(copy.headers),
+            woomera_id=woomera_id(listed.key),
+            envelope_sender=envelope.envelope_sender,
+            sender=self._configuration.sweep.sender,
+            subject_prefix=self._configuration.notice.subject_prefix,
+            now=datetime.now(UTC),
+        )
+
+    def _send(self, listed: Listed, claim: Claim, prepared: _Prepared) -> Outcome:
+        """Hand the notice over, and write down after each transaction who is served.
+
+        So one transaction has to end within the lease, not all, and who takes over sends to the rest.
+        """
+        rest = [it for it in prepared.recipients if it not in claim.accepted]
+        if claim.may_repeat:
+            log.may_repeat(prepared.offloaded.id)
+
+        def note(so_far: Delivery) -> None:
+            nonlocal claim
+            try:
+                claim = self._claims.hand_over(claim, so_far.accepted)
+            except LostClaimError:
+                raise
+            except WoomeraError as error:  # nobody else is served before it is known who was
+                raise UnsentError(error.problem, so_far, remedy=error.remedy) from error
+
+        try:
+            delivery = self._mailer.send(prepared.envelope_sender, rest, prepared.message, note)
+        except LostClaimError as error:
+            log.not_recorded(prepared.offloaded.id, error.reason, str(error))
+            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
+        except UnsentError as error:
+            problem = "; ".join([str(error), *_refusals(error.delivery)])
+            return self._failed(listed, claim, error.reason, problem, error.delivery)
+        except WoomeraError as error:
+            return self._failed(listed, claim, error.reason, str(error))
+        except Exception as error:  # the boundary, again: nobody knows how far the mailer had come
+            return self._crashed(listed, claim, error, Delivery(unsure=tuple(rest)))
+        if delivery.refused:
+            return self._failed(listed, claim, "refused", "; ".join(_refusals(delivery)), delivery)
+        return self._done(listed, claim, delivery, prepared.offloaded)
+
+    def _done(self, listed: Listed, claim: Claim, delivery: Delivery, offloaded: Offloaded) -> Outcome:
+        facts = offloaded.contents.headers
+        mail = {"id": offloaded.id, "from": facts.header_from, "subject": facts.subject, "date": facts.date}
+        log.notified(offloaded.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
+        try:
+            done = self._claims.finish(claim, list(delivery.accepted), mail)
+            if self._ledger is not None:
+                self._ledger.record(done)
+        except WoomeraError as error:
+            log.not_recorded(offloaded.id, error.reason, str(error))
+        except Exception as error:  # the boundary: sent is sent
+            log.crashed(log.NO_QUEUE_ID, "notified", error)
+        else:
+            return Outcome(listed, Kind.NOTIFIED)
+        return Outcome(listed, Kind.NOTIFIED, settled=False)
+
+    def _crashed(
+        self, listed: Listed, claim: Claim, error: Exception, delivery: Delivery | None = None
+    ) -> Outcome:
+        log.crashed(log.NO_QUEUE_ID, "failed", error)
+        problem = f"a mistake of ours ({type(error).__name__})"
+        return self._failed(listed, claim, "internal", problem, delivery)
+
+    def _failed(
+        self, listed: Listed, claim: Claim, reason: str, problem: str, delivery: Delivery | None = None
+    ) -> Outcome:
+        log.not_notified(woomera_id(listed.key), reason)
+        delivery = delivery or Delivery()
+        try:
+            failed = self._claims.fail(claim, list(delivery.accepted), problem, unsure=bool(delivery.unsure))
+        except WoomeraError as error:
+            log.not_recorded(woomera_id(listed.key), error.reason, str(error))
+            return Outcome(listed, Kind.FAILED, problem, settled=False)
+        failing_for = datetime.now(UTC) - datetime.fromisoformat(failed.first_failed_at)
+        return Outcome(listed, Kind.FAILED, problem, settled=failing_for > _RETRIED_FOR)
+
+
+def woomera_id(key: str) -> str:
+    """Return the id of an archived object: the same for every sweep that finds it."""
+    return f"swept-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+
+
+def _envelope(record: Record | None, copy: Archived) -> Envelope:
+    """Return the recorded one, or what the headers tell: an mbox or a Maildir never knew the recipients."""
+    if record and record.envelope.recipients:
+        return record.envelope
+    recorded = record.envelope.envelope_sender if record else ""
+    # The From_ line of an mbox may name a user of that host, without a domain.
+    sender = recorded if "@" in recorded else addresses.address_of(fields.first(copy.headers, "From") or b"")
+    return Envelope(sender or "", addresses.recipients_of(copy.headers).addresses)
+
+
+def _received_at(listed: Listed, record: Record | None) -> datetime:
+    """Return the time in the message's key, which has to be the same each time it is tried."""
+    try:
+        return moment(record.archived_at).astimezone(UTC) if record else listed.modified_at
+    except ValueError:
+        return listed.modified_at
+
+
+def _refusals(delivery: Delivery) -> list[str]:
+    return [f"{it.recipient}: {it.reason}" for it in delivery.refused]

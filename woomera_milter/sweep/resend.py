@@ -1,0 +1,157 @@
+"""Fresh links for a stored message, on a page made anew, and in its notice, which is sent again.
+
+Page and notice tell what they told the first time, so the message is read once more.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from woomera_milter import config, log
+from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.message import contents
+from woomera_milter.message.fields import HeaderField
+from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.notice import new_message
+from woomera_milter.notice.notice import Composer, Links
+from woomera_milter.offload.announcement import facts_of
+from woomera_milter.offload.attachments import Source
+from woomera_milter.offload.offload import Offload, Offloaded, listed
+from woomera_milter.store import sidecars
+from woomera_milter.store.links import Signer
+from woomera_milter.store.objects import Store, Stored
+from woomera_milter.store.sidecars import Sidecar
+from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnsentError
+
+_RECORD_TRIES = 5
+_HEADER_BYTES = 1024 * 1024  # what sendmail passes on is shorter
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """Who has got the notice again, who has not and why, and until when its links work.
+
+    `is_recorded`: the sidecar tells of it, too.
+    """
+
+    id: str
+    accepted: tuple[str, ...]
+    refused: tuple[Refusal, ...]
+    links_expire_at: datetime
+    is_recorded: bool = True
+
+
+class Resend:
+    """Sends notices of stored messages again."""
+
+    def __init__(
+        self, configuration: config.Config, store: Store, signer: Signer, composer: Composer, mailer: Mailer
+    ) -> None:
+        self._configuration = configuration
+        self._store = store
+        self._signer = signer
+        self._offload = Offload(configuration, store, signer)
+        self._composer = composer
+        self._mailer = mailer
+
+    def run(self, message_id: str, only_to: str | None, *, dry_run: bool) -> Resent:
+        """Send the notice to all recipients of the message, or to one of them.
+
+        Raise PermanentError where there is no such message or recipient, and the errors of Store, Signer
+        and Mailer, as long as nobody has it: whoever tries again would send those who have it a second one.
+        """
+        sidecar = sidecars.find(self._store, message_id)
+        recipients = _recipients(sidecar, only_to)
+        now = datetime.now(UTC)
+        message_ends_at = self._store.ends_at(sidecar.message_key)
+        if dry_run:
+            return Resent(message_id, recipients, (), self._signer.ends_at(now, message_ends_at))
+        offloaded = self._renewed(sidecar, Stored(sidecar.message_key, message_ends_at))
+        envelope_sender = self._configuration.sweep.sender or sidecar.value["envelope_sender"]
+        try:
+            delivery = self._mailer.send(envelope_sender, recipients, self._notice(sidecar, offloaded, now))
+        except UnsentError as error:
+            if not error.delivery.accepted:
+                raise
+            delivery = Delivery(error.delivery.accepted, error.left(recipients))
+        is_recorded = True
+        try:
+            self._record(sidecar, offloaded, delivery.accepted, now)
+        except WoomeraError as error:
+            log.not_recorded(message_id, error.reason, str(error))
+            is_recorded = False
+        return Resent(message_id, delivery.accepted, delivery.refused, offloaded.links_expire_at, is_recorded)
+
+    def _renewed(self, sidecar: Sidecar, stored: Stored) -> Offloaded:
+        value = sidecar.value
+        deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
+        message = SpooledMessage(self._configuration.milter.spool)
+        try:
+            for chunk in self._store.read(stored.key, deadline):
+                message.write(chunk)
+            headers = contents.parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
+            facts = contents.header_facts(headers)
+            source = Source(value["id"], value["queue_id"], sidecar.received_at, message, facts)
+            return self._offload.renew(source, stored, deadline)
+        finally:
+            message.close()
+
+    def _notice(self, sidecar: Sidecar, offloaded: Offloaded, now: datetime) -> bytes:
+        value = sidecar.value
+        heading = new_message.heading(
+            [HeaderField(name, text.encode()) for name, text in value["notice_headers"]],
+            woomera_id=value["id"],
+            envelope_sender=value["envelope_sender"],
+            sender=self._configuration.sweep.sender,
+            subject_prefix=self._configuration.notice.subject_prefix,
+            now=now,
+            serial=len(value["resent"]) + 1,
+        )
+        notice = self._composer.compose(
+            facts_of(offloaded, value["envelope_sender"], self._configuration.limit),
+            Links(message=offloaded.message_link, page=offloaded.page_link),
+            offloaded.links_expire_at,
+            heading.size_bytes,
+        )
+        return new_message.message(heading, notice)
+
+    def _record(self, sidecar: Sidecar, offloaded: Offloaded, to: tuple[str, ...], now: datetime) -> None:
+        if not to:
+            return
+        current = sidecar
+        for _ in range(_RECORD_TRIES):
+            resent = [*current.value["resent"], {"at": _rfc3339(now), "to": list(to)}]
+            changed = current.value | {
+                "attachments": listed(offloaded.attachments),
+                "links_expire_at": _rfc3339(offloaded.links_expire_at),
+                "resent": resent,
+            }
+            if self._store.replace_json(current.key, changed, current.etag):
+                return
+            found = self._store.get_json(current.key)  # another resend was faster
+            if found is None:
+                break
+            current = Sidecar(current.folder, found.value, found.etag)
+        raise TemporaryError(
+            f"{current.key} was changed meanwhile, or deleted",
+            remedy="nothing needs doing, unless it happens often",
+            reason="store",
+        )
+
+
+def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
+    recipients = tuple(sidecar.value["recipients"])
+    if only_to is None:
+        return recipients
+    one = tuple(it for it in recipients if it.lower() == only_to.lower())
+    if not one:
+        raise PermanentError(
+            f"{only_to} is not among the recipients of {sidecar.value['id']}",
+            remedy=f"give one of {', '.join(recipients)}",
+            reason="recipients",
+        )
+    return one[:1]
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

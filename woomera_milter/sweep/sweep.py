@@ -1,0 +1,199 @@
+"""The fallback: finds over-limit messages in the archive, and mails their recipients a notice, once.
+
+First all of the archive that may hold something new is looked at; only then, and only if there are not
+suspiciously many, does any mail go out.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from woomera_milter import config, log
+from woomera_milter.errors import WoomeraError
+from woomera_milter.message.spool import Deadline
+from woomera_milter.store.claims import Claims, State
+from woomera_milter.store.objects import Listed, Store
+from woomera_milter.sweep import copies
+from woomera_milter.sweep.listing import ArchiveListing
+from woomera_milter.sweep.notifier import Kind, Ledger, Notifier, Outcome
+from woomera_milter.sweep.watermark import Window
+from woomera_milter.workers import in_parallel
+
+AT_ONCE = 8
+_AHEAD = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An archived object of whose recipients some have no notice, and why."""
+
+    key: str
+    reason: str
+
+
+@dataclass(slots=True)
+class SweepResult:
+    """What a sweep did: `over_limit` = `notified` + `already_done` + `in_progress` + `failed` + `due_count`.
+
+    `in_progress`: another sweep is at it. `due_count`: those left alone, for --dry-run or because there are
+    more than --limit allows (`too_many`); `due` names the first of them. `unsettled`: when those came that
+    the next sweep has to look at again.
+    """
+
+    scanned: int = 0
+    over_limit: int = 0
+    notified: int = 0
+    already_done: int = 0
+    in_progress: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    due_count: int = 0
+    due: list[str] = field(default_factory=list)
+    too_many: bool = False
+    unsettled: list[datetime] = field(default_factory=list)
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of one over-limit object."""
+        match outcome.kind:
+            case Kind.NOTIFIED:
+                self.notified += 1
+            case Kind.ALREADY_DONE:
+                self.already_done += 1
+            case Kind.IN_PROGRESS:
+                self.in_progress += 1
+            case Kind.FAILED:
+                self.failed.append(Failure(outcome.listed.key, outcome.reason))
+            case Kind.DUE:
+                self.due_count += 1
+            case Kind.SMALL:
+                return
+        if not outcome.settled:
+            self.unsettled.append(outcome.listed.modified_at)
+
+
+class Progress(Protocol):
+    """Tells a person who waits where the sweep stands."""
+
+    def scanned(self, count: int) -> None:
+        """So many more objects have been looked at."""
+
+    def sending(self, total: int) -> None:
+        """So many notices are about to go out."""
+
+    def sent(self) -> None:
+        """One more of them is dealt with."""
+
+
+class Sweep:
+    """Sweeps one prefix of the bucket."""
+
+    def __init__(
+        self,
+        configuration: config.Config,
+        archive: Store,
+        listing: ArchiveListing,
+        claims: Claims,
+        notifier: Notifier,
+        spool: Path,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """`archive` is the bucket without storage.prefix; `ledger` is the notifier's too."""
+        self._limit_bytes = configuration.limit
+        self._allowance_bytes = configuration.milter.allowance
+        self._lease_s = configuration.sweep.lease.total_seconds()
+        self._archive = archive
+        self._listing = listing
+        self._claims = claims
+        self._notifier = notifier
+        self._spool = spool
+        self._ledger = ledger
+
+    def run(self, window: Window, *, most: int, dry_run: bool, progress: Progress) -> SweepResult:
+        """Look at what is in the window, then send, unless more than `most` notices are due.
+
+        Raise the errors of Store where the archive cannot be listed, PermanentError where the server cannot
+        keep claims; what goes wrong with one message is in the result.
+        """
+        result = SweepResult()
+        with ThreadPoolExecutor(AT_ONCE) as workers:
+            due = self._look(workers, window, most, result, progress, dry_run=dry_run)
+            result.too_many = result.due_count > most
+            if dry_run or result.too_many:
+                result.due = [listed.key for listed in due]
+                return result
+            result.due_count = 0
+            if due:
+                self._claims.check_server()
+                progress.sending(len(due))
+            for outcome in in_parallel(workers, self._notifier.notify, due, 2 * AT_ONCE):
+                progress.sent()
+                result.add(outcome)
+        return result
+
+    def _look(
+        self,
+        workers: Executor,
+        window: Window,
+        most: int,
+        result: SweepResult,
+        progress: Progress,
+        *,
+        dry_run: bool,
+    ) -> list[Listed]:
+        """Return what is due, at most `most`; count all of it."""
+
+        def candidates() -> Iterator[Listed]:
+            for sifted in self._listing.sift(workers, window.since, lambda it: self._may_be_due(it, window)):
+                result.scanned += sifted.count
+                progress.scanned(sifted.count)
+                yield from sifted.candidates
+
+        due: list[Listed] = []
+        examine = partial(self._examine, dry_run=dry_run)
+        for outcome in in_parallel(workers, examine, candidates(), _AHEAD):
+            result.over_limit += outcome.kind is not Kind.SMALL
+            result.add(outcome)
+            if outcome.kind is Kind.DUE and len(due) < most:
+                due.append(outcome.listed)
+        return due
+
+    def _may_be_due(self, listed: Listed, window: Window) -> bool:
+        if copies.is_surely_small(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
+            return False
+        return window.new_since is None or listed.modified_at >= window.new_since
+
+    def _examine(self, listed: Listed, *, dry_run: bool) -> Outcome:
+        try:
+            if self._ledger is not None and listed.key in self._ledger:
+                return Outcome(listed, Kind.ALREADY_DONE)
+            claim = self._claims.find(listed.key)
+            if claim and claim.state is State.DONE:
+                if self._ledger is not None and not dry_run:
+                    self._ledger.record(claim)
+                return Outcome(listed, Kind.ALREADY_DONE)
+            return Outcome(listed, Kind.DUE if claim or self._is_over(listed) else Kind.SMALL)
+        except WoomeraError as error:
+            return Outcome(listed, Kind.FAILED, str(error), settled=False)
+        except Exception as error:  # the boundary: one odd object does not end the sweep
+            log.crashed(log.NO_QUEUE_ID, "failed", error)
+            return Outcome(listed, Kind.FAILED, f"a mistake of ours ({type(error).__name__})", settled=False)
+
+    def _is_over(self, listed: Listed) -> bool:
+        """Tell whether a copy is over the limit; only where its size leaves that open is it read."""
+        if copies.is_surely_large(listed.size_bytes, self._limit_bytes):
+            return True
+        record = copies.record_of(self._archive, listed.key)
+        # Our own copies lack sendmail's trace header, which others' have.
+        allowance_bytes = self._allowance_bytes if record and record.by_us else 0
+        if (
+            record
+            and record.by_us
+            and copies.is_surely_small_by_us(listed.size_bytes, self._limit_bytes, allowance_bytes)
+        ):
+            return False
+        copy = copies.fetch(self._archive, listed, self._spool, Deadline(self._lease_s, "sweep.lease"))
+        copy.message.close()
+        return copy.measured_bytes + allowance_bytes > self._limit_bytes

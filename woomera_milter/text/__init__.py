@@ -1,0 +1,1 @@
+"""Strangers' words made fit for people. Pure, linear, raises nothing."""

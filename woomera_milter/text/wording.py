@@ -1,0 +1,75 @@
+"""Sizes, moments and kinds of files, in the words in which notices and pages name them to people."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from woomera_milter.text.lines import line_for_people
+
+NO_BREAK_SPACE = "\u00a0"
+_MAX_LINE_CHARS = 300  # of what a sender wrote and we show on one line: an address, a subject, a file name
+
+_KINDS = {
+    "application/gzip": "compressed file",
+    "application/msword": "Word document",
+    "application/octet-stream": "file",
+    "application/pdf": "PDF document",
+    "application/rtf": "text document",
+    "application/vnd.ms-excel": "Excel workbook",
+    "application/vnd.ms-powerpoint": "PowerPoint presentation",
+    "application/vnd.oasis.opendocument.presentation": "presentation",
+    "application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
+    "application/vnd.oasis.opendocument.text": "text document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint presentation",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel workbook",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
+    "application/x-zip-compressed": "ZIP archive",
+    "application/zip": "ZIP archive",
+    "message/rfc822": "email message",
+    "text/calendar": "calendar entry",
+    "text/csv": "table (CSV)",
+    "text/html": "web page",
+    "text/plain": "plain text",
+}
+_KIND_FAMILIES = {"audio": "sound", "image": "picture", "video": "video"}
+
+
+def one_line(text: str, max_chars: int = _MAX_LINE_CHARS) -> str:
+    """What a sender wrote, on one line, not too long, and without what mail clients make links of."""
+    line = " ".join(line_for_people(text).split()).replace("://", ":// ")
+    return line if len(line) <= max_chars else f"{line[:max_chars]}…"
+
+
+def size(size_bytes: int) -> str:
+    """In KB, MB or GB of 1024, as SES counts; no line breaks between number and unit."""
+    if size_bytes < 1024:
+        return f"{size_bytes}{NO_BREAK_SPACE}bytes"
+    units = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
+    unit = next((it for it in units if round(size_bytes / units[it], 1) < 1024), "GB")
+    return f"{size_bytes / units[unit]:.1f}".removesuffix(".0") + NO_BREAK_SPACE + unit
+
+
+def plain_size(size_bytes: int) -> str:
+    """The same with an ordinary space, for tables and figures that programs may read."""
+    return size(size_bytes).replace(NO_BREAK_SPACE, " ")
+
+
+def moment(moment: datetime) -> str:
+    """To the minute, with the day of the week, in UTC: readers live in many time zones."""
+    utc = moment.astimezone(UTC)
+    return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
+
+
+def sent(date: str) -> str:
+    """The moment in a Date field, in the sender's time zone; what the field says where that is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+    except (IndexError, OverflowError, TypeError, ValueError):
+        return one_line(date)
+    zone = f"{NO_BREAK_SPACE}{moment:%z}" if moment.tzinfo else ""
+    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M}{zone}"
+
+
+def kind(content_type: str) -> str:
+    """What people call a file of this type; the type itself where they have no name for it."""
+    family = content_type.partition("/")[0]
+    return _KINDS.get(content_type) or _KIND_FAMILIES.get(family) or one_line(content_type, 60)
