@@ -14,9 +14,12 @@ STAGES = b"CHMRTNE"
 _numbers = itertools.count()
 
 values = st.binary(max_size=9).map(lambda it: it.replace(b"\0", b""))
-macros = st.tuples(
-    st.sampled_from(STAGES), st.sampled_from([b"i", b"{msg_size}", b"{rcpt_mailer}"]), values
-).map(lambda it: (MACROS, bytes([it[0]]) + it[1] + b"\0" + it[2] + b"\0"))
+# An MTA that says a size is believed, at whatever stage it says so: here none is said that is a number.
+macros = (
+    st.tuples(st.sampled_from(STAGES), st.sampled_from([b"i", b"{msg_size}", b"{rcpt_mailer}"]), values)
+    .filter(lambda it: it[1] != b"{msg_size}" or not it[2].isdigit())
+    .map(lambda it: (MACROS, bytes([it[0]]) + it[1] + b"\0" + it[2] + b"\0"))
+)
 honest = st.sampled_from([*CONVERSATION, ("A", b""), ("K", b""), ("U", MARK + b"\0"), ("z", b"")])
 # Macros stay in pairs: of a name without a value libmilter itself may die (docs/security.md).
 mangled = st.builds(
