@@ -27,7 +27,7 @@ PYTHON
             return
         fi
     done
-    die "needs Python 3.11 to 3.14 with its header files (README.md, Install)"
+    die "needs Python 3.11 to 3.14 with its header files (docs/install.md)"
 }
 
 # Every package as it was tested: its hash stands in the lock files.

@@ -20,7 +20,7 @@ from tests.deploy.conftest import CHECKOUT
 
 template: dict[str, Any] = json.loads(json.dumps(decode(str(TEMPLATE))[0]))
 resources: dict[str, Any] = template["Resources"]
-README = CHECKOUT / "README.md"
+INSTALL = CHECKOUT / "docs/install.md"
 
 
 @pytest.fixture(scope="module")
@@ -105,9 +105,9 @@ def test_with_every_option_but_cloudfront_the_stack_is_created(tmp_path: Path) -
     }
 
 
-def test_what_only_check_needs_is_granted_as_the_readme_says() -> None:
+def test_what_only_check_needs_is_granted_as_the_document_says() -> None:
     [sentence] = re.findall(
-        r"to see everything it wants(.*?)which nothing else needs", README.read_text("utf-8"), re.DOTALL
+        r"to see everything it wants(.*?)which nothing else needs", INSTALL.read_text("utf-8"), re.DOTALL
     )
     policies = [resources[name]["Properties"]["PolicyDocument"] for name in ("HostPolicy", "HostSesPolicy")]
     statements = chain.from_iterable(policy["Statement"] for policy in policies)

@@ -1,4 +1,4 @@
-"""What Install, in either document, saves of sendmail's configuration is what the roll back puts back."""
+"""What Install saves of sendmail's configuration is what the roll back puts back."""
 
 import re
 import subprocess
@@ -15,16 +15,15 @@ SYSTEMS = {"Amazon Linux": "cp sendmail-config/sendmail.mc ", "Debian": "> /etc/
 
 
 def block(document: str, wanted: str) -> list[str]:
-    """The lines of the first block of commands with `wanted` in it."""
-    text = (CHECKOUT / document).read_text(encoding="utf-8")
+    """The lines of the first block of commands with `wanted` in it; what is continued is one line."""
+    text = (CHECKOUT / document).read_text(encoding="utf-8").replace("\\\n", "")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     return next(it for it in blocks if wanted in it).splitlines()
 
 
-@pytest.mark.parametrize("document", ["README.md", "sendmail-config/README.md"])
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_roll_back_brings_back_what_was_there_though_install_ran_twice(
-    document: str, system: str, tmp_path: Path
+    system: str, tmp_path: Path
 ) -> None:
     def run(*lines: str) -> None:
         script = "\n".join(lines).replace("/etc/mail", str(tmp_path))
@@ -33,7 +32,9 @@ def test_the_roll_back_brings_back_what_was_there_though_install_ran_twice(
     (tmp_path / "m4").mkdir()
     for name, text in OLD.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    install = [it for it in block(document, SYSTEMS[system]) if re.match(r"(cp|sed) .*/etc/mail", it)]
+    install = [
+        it for it in block("docs/install.md", SYSTEMS[system]) if re.match(r"(cp|sed) .*/etc/mail", it)
+    ]
     roll_back = block("sendmail-config/README.md", RESTART)
     for _ in range(2):
         run(*install)

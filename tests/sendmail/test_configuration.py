@@ -75,11 +75,11 @@ def test_shipped_configuration_filters_through_woomera_and_makes_clients_wait_wh
     assert option(shipped_cf, "InputMailFilters") == "woomera"
 
 
-def test_what_the_readmes_command_makes_for_debian_goes_into_debians_own_configuration(
+def test_what_installs_command_makes_for_debian_goes_into_debians_own_configuration(
     shipped_cf: str, tree: Path, tmp_path: Path
 ) -> None:
-    readme = (sendmail_cf.SHIPPED / "README.md").read_text(encoding="utf-8")
-    [command] = re.findall(r"^sed .*/etc/mail/m4/provider\.m4$", readme, re.MULTILINE)
+    install = (sendmail_cf.SHIPPED.parent / "docs/install.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^sed .*/etc/mail/m4/provider\.m4$", install.replace("\\\n", ""), re.MULTILINE)
     (tmp_path / "dialup.m4").touch()
     command = command.replace("/etc/mail/m4", str(tmp_path))
     subprocess.run(command, shell=True, cwd=sendmail_cf.SHIPPED.parent, check=True)
