@@ -2,10 +2,22 @@
 
 from collections.abc import Sequence
 
-DELIMITERS = [b"--b\n", b"--b--\r\n", b"--b \t\n", b"\n--b", b"--c\n", b"--c--\n", b"--bc\n"]
+DELIMITERS = [
+    b"--b\n",
+    b"--b--\r\n",
+    b"--b \t\n",
+    b"\n--b",
+    b"--c\n",
+    b"--c--\n",
+    b"--bc\n",
+    b"--a:b\n",
+    b"--a =b\n",
+]
 MIME_FIELDS = [
     b"Content-Type: multipart/mixed; boundary=c\n",
     b"Content-Type: multipart/digest; boundary=b\n",
+    b'Content-Type: multipart/mixed; boundary="a:b"\n',
+    b'Content-Type: multipart/mixed; boundary="a =b"\n',
     b'Content-Type: multipart/alternative; boundary="b--"\n',
     b"Content-Type: text/html; charset=utf-7\n",
     b"Content-Type: message/rfc822\n",

@@ -200,17 +200,18 @@ def _open_part(window: _Window, position: int, stack: list[_Open]) -> _Open:
     """The part whose header section begins at `position`, right after its delimiter line."""
     parent = stack[-1] if stack else None
     before = position - 1 if parent else 0
-    index = window.show(before, window.window_bytes + len(b"\n\r\n")) + position - before
-    octets = window.octets
-    end = header_section_end(octets, index, index + window.window_bytes)
     delimiters = parent.delimiters if parent else None
-    # A delimiter ends a header section too, and can look like a field of it ("--a:b").
-    line = delimiters.search(octets[index - 1 : end], 0, is_last=False) if delimiters else None
-    if line:
-        end = body = index + line.start
-    else:
-        blank_line = _BLANK_LINE.match(octets, end)
-        body = blank_line.end() if blank_line else end
+    beyond = delimiters.max_octets if delimiters else len(b"\n\r\n")
+    index = window.show(before, window.window_bytes + beyond) + position - before
+    octets = window.octets
+    # A delimiter ends a header section too, and can look like a field of it ("--a:b"): so it is looked for
+    # first, or each of many such lines would be taken for the beginning of a long section.
+    line = delimiters.search(octets, index - 1, is_last=window.is_last) if delimiters else None
+    limit = index + window.window_bytes
+    limit = min(limit, line.start + 1) if line else limit
+    end = body = header_section_end(octets, index, limit)
+    if blank_line := _BLANK_LINE.match(octets, end):
+        body = blank_line.end()
     fields: dict[bytes, bytes] = {}
     for found in _CONTENT_FIELD.finditer(octets, index, end):
         fields.setdefault(found[1].lower(), found[2][:_MAX_FIELD_BYTES])
