@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from woomera_milter.milter.process import every
+from woomera_milter.clock import every
 
 _EVERY_S = 0.1
 

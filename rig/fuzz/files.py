@@ -23,17 +23,25 @@ from rig.servers.memory_store import MemoryStore
 from woomera_milter.archive import mbox
 from woomera_milter.archive.importer import maildir_messages
 from woomera_milter.archive.shipper import Shipper
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
 from woomera_milter.message.encoding import wire as to_wire
+from woomera_milter.message.envelope import HIDDEN_IN_COPIES
 from woomera_milter.message.fields import HeaderField, parse_header_block
-from woomera_milter.message.spool import Deadline, Measure, SpooledMessage, SpoolReader, proves_small
+from woomera_milter.message.size import (
+    Measure,
+    is_surely_large,
+    is_surely_small,
+    is_surely_small_by_us,
+    proves_small,
+)
+from woomera_milter.message.spool import SpooledMessage, SpoolReader
 from woomera_milter.message.wire import WINDOW_BYTES, Form, WireMessage
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
 from woomera_milter.milter.session import Session
 from woomera_milter.store.objects import Listed
-from woomera_milter.sweep import copies
-from woomera_milter.sweep.copies import HIDDEN_HEADERS, fetch, wire_form
+from woomera_milter.sweep.copies import fetch, wire_form
 
 _ALLOWANCE_BYTES = 2048
 _DEADLINE = Deadline(1e9)
@@ -133,7 +141,7 @@ def stored_form(data: bytes) -> tuple[Sequence[HeaderField], bytes]:
     wire = without_from_line(in_wire_form(data))
     raw = raw_fields(wire)
     body = wire[sum(len(octets) for _, octets in raw) :]
-    shown = b"".join(octets for name, octets in raw if name.lower() not in HIDDEN_HEADERS)
+    shown = b"".join(octets for name, octets in raw if name.lower() not in HIDDEN_IN_COPIES)
     return fields_of(raw), shown + (body if body.startswith(CRLF) else CRLF + body)
 
 
@@ -148,12 +156,12 @@ def check_archived(data: bytes) -> set[Hashable]:
     require(octets == expected, f"{data[:200]!r} is stored as {octets[:200]!r}, not as {expected[:200]!r}")
     require(list(copy.headers) == list(headers), "the header fields are others")
     over_bytes = copy.measured_bytes + _ALLOWANCE_BYTES
-    small = copies.is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
+    small = is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
     require(not small, f"{len(data)} octets are surely small, and measured as {copy.measured_bytes}")
     if data.startswith(b"".join(map(to_wire, headers)) + CRLF) and in_wire_form(data) == data:
-        small = copies.is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
+        small = is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
         require(not small, f"{len(data)} octets of ours are surely small: {copy.measured_bytes}")
-    large = copies.is_surely_large(len(data), copy.measured_bytes) and data.find(b"\n") < 1024
+    large = is_surely_large(len(data), copy.measured_bytes) and data.find(b"\n") < 1024
     require(not large, f"{len(data)} octets are surely large, and measured as {copy.measured_bytes}")
     return {
         ("fields", len(headers).bit_length(), len(octets) - len(data) > 0),

@@ -12,8 +12,9 @@ from rig.promises.notices import require
 from rig.servers.ses import SINGLE_FIELDS
 from woomera_milter.errors import PermanentError
 from woomera_milter.message.addresses import Recipients, address_of, recipients_of
+from woomera_milter.message.decoding import header_summary, parameters, text_of
 from woomera_milter.message.encoding import ADDRESS_FIELDS, wire
-from woomera_milter.message.fields import HeaderField, header_facts, parameters, parse_header_block, text_of
+from woomera_milter.message.fields import HeaderField, parse_header_block
 from woomera_milter.notice import new_message
 from woomera_milter.notice.header_edits import (
     MAX_SECTION_BYTES,
@@ -22,7 +23,7 @@ from woomera_milter.notice.header_edits import (
     remaining_bytes,
 )
 from woomera_milter.notice.notice import Notice
-from woomera_milter.text.lines import decode
+from woomera_milter.text.charsets import decode
 
 _NAME = re.compile(rb"([!-9;-~]+)[ \t]*:")
 ID = "4AO5OuKt012345-Zk3v9qXw"
@@ -101,7 +102,7 @@ def check_headers(data: bytes) -> set[Hashable]:
     for prefix in "", "[large] ", "[groß] ":
         _check_changes(headers, prefix)
     _check_new_notice(headers)
-    facts = header_facts(headers)
+    facts = header_summary(headers)
     changed = {change.value is None for change in header_changes(headers, NOTICE, ID, "")}
     return {
         ("fields", len(headers).bit_length(), len(data).bit_length()),

@@ -15,27 +15,17 @@ from typing import Any
 from urllib.parse import unquote
 
 from rig.promises.notices import require
-from woomera_milter.message.contents import (
-    Part,
-    attachments,
-    body_html,
-    body_text,
-    decoded_chunks,
-    header_facts,
-    outline,
-    parse_header_block,
-    protection,
-)
+from woomera_milter.message.contents import attachments, body_html, body_text, protection
+from woomera_milter.message.decoding import header_summary
+from woomera_milter.message.fields import parse_header_block
+from woomera_milter.message.transfer import decoded_chunks
+from woomera_milter.message.tree import Part, outline
 from woomera_milter.store.downloads import attachment_disposition
 from woomera_milter.text import wording
-from woomera_milter.text.lines import (
-    MAX_FILE_NAME_BYTES,
-    cut,
-    decode,
-    from_html,
-    lines_for_people,
-    safe_file_name,
-)
+from woomera_milter.text.charsets import decode
+from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
+from woomera_milter.text.html import from_html
+from woomera_milter.text.lines import cut, lines_for_people
 
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029]
 _REORDERING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # UAX #9
@@ -78,7 +68,7 @@ def check_mime(data: bytes) -> set[Hashable]:
         same = outline(fd, len(data), window_bytes=window_bytes) == root
         require(same, f"with windows of {window_bytes} octets the parts are others")
         check_parts(fd, root, data, window_bytes)
-        facts = header_facts(parse_header_block(data))
+        facts = header_summary(parse_header_block(data))
         for text in (facts.subject, facts.header_from, facts.to, facts.date):
             check_line(text)
         return set(_features(root))
@@ -234,7 +224,7 @@ def check_benign(data: bytes) -> set[Hashable]:
     message["Subject"] = " ".join(_WORDS[choices.below(len(_WORDS))] for _ in range(choices.below(20)))
     octets = message.as_bytes()
     parsed = email.message_from_bytes(octets, policy=policy)
-    subject = header_facts(parse_header_block(octets)).subject
+    subject = header_summary(parse_header_block(octets)).subject
     require(subject == parsed["Subject"], f"{parsed['Subject']!r} became {subject!r}")
     with on_disk(octets) as fd:
         root = outline(fd, len(octets))

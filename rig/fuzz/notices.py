@@ -8,9 +8,11 @@ from rig.fuzz.headers import ID, applied
 from rig.fuzz.mail import on_disk
 from rig.promises.notices import check_kept_headers, check_markup, read_notice, require
 from woomera_milter import config
-from woomera_milter.message.contents import attachments, body_text, outline, protection
+from woomera_milter.message.contents import attachments, body_text, protection
+from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.encoding import MAX_NAME_OCTETS, wire
-from woomera_milter.message.fields import header_facts, parse_header_block
+from woomera_milter.message.fields import parse_header_block
+from woomera_milter.message.tree import outline
 from woomera_milter.notice.header_edits import header_changes, remaining_bytes
 from woomera_milter.notice.notice import AttachmentFact, Composer, Facts, Links
 
@@ -39,7 +41,7 @@ def composer() -> Composer:
 def check_notice(data: bytes) -> set[Hashable]:
     """Hold the notice that takes a message's place to its form, and to being the sender's message's alone."""
     headers = [it for it in parse_header_block(data) if it.name.lower() not in ("bcc", "resent-bcc")]
-    facts = header_facts(headers)
+    facts = header_summary(headers)
     with on_disk(data) as fd:
         root = outline(fd, len(data))
         text = body_text(fd, root, 32 * 1024)

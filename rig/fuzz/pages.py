@@ -8,9 +8,10 @@ from html import unescape
 from rig.fuzz.notices import EXPIRES_AT, FILE_LINK, MESSAGE_LINK, configuration
 from rig.promises.notices import require
 from woomera_milter.message.contents import BodyText
-from woomera_milter.message.fields import header_facts, parse_header_block
+from woomera_milter.message.decoding import header_summary
+from woomera_milter.message.fields import parse_header_block
 from woomera_milter.notice.page import Facts, PageAttachment, Pages
-from woomera_milter.text.lines import decode
+from woomera_milter.text.charsets import decode
 from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
 
 # Whatever has the form of a tag in what browsers are given; attributes are in double quotes there.
@@ -34,7 +35,7 @@ _PICTURE = Picture(FILE_LINK, 'logo".png')
 
 
 def _page(body: SafeHtml | BodyText, text: str, pictures: Sequence[Picture] = ()) -> str:
-    facts = header_facts(parse_header_block(f"Subject: {text}\nFrom: {text}\nTo: {text}\n".encode()))
+    facts = header_summary(parse_header_block(f"Subject: {text}\nFrom: {text}\nTo: {text}\n".encode()))
     attachment = PageAttachment(text, text, 1, FILE_LINK, is_shown=False)
     shown = Facts(facts, 1, body, pictures, [attachment], MESSAGE_LINK)
     return _pages().render(shown, EXPIRES_AT).decode()

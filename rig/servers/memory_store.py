@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from woomera_milter.clock import Deadline
 from woomera_milter.config import Storage
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.store.objects import Document, Listed, Page, Store, Stored, json_of
 
 Operation = tuple[str, str]

@@ -7,7 +7,7 @@ from rig.lab import BUCKET
 from rig.mail.messages import RECIPIENT, SENDER
 from rig.servers.s3 import Juicefs
 from woomera_milter.archive.spool import ArchiveSpool
-from woomera_milter.message.spool import Envelope
+from woomera_milter.message.envelope import Envelope
 
 MOMENT = datetime(2026, 11, 24, 9, 30, 15, 250, tzinfo=UTC)
 KILLS = 8

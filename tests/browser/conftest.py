@@ -12,8 +12,10 @@ from rig.lab import BUCKET, base_configuration
 from rig.servers.s3 import Juicefs
 from tests.browser.browser import Browser
 from woomera_milter import config
-from woomera_milter.message import contents
-from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.clock import Deadline
+from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.fields import parse_header_block
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.offload.offload import Offload, Offloaded, Origin
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store
@@ -61,7 +63,7 @@ def keep(s3: Juicefs, tmp_path_factory: pytest.TempPathFactory) -> Keep:
         spooled = SpooledMessage(folder)
         spooled.write(message)
         origin = Origin("milter", "host", "QUEUEID", datetime.now(UTC))
-        headers = contents.parse_header_block(message)
+        headers = parse_header_block(message)
         envelope = Envelope("sender@example.com", ("hidden@example.org",))
         try:
             return offload.run(f"QUEUEID-{next(numbers)}", spooled, envelope, headers, origin, Deadline(60))

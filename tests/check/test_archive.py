@@ -13,7 +13,7 @@ from woomera_milter.archive.spool import ArchiveSpool
 from woomera_milter.check import archive as check_archive
 from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
-from woomera_milter.message.spool import Envelope
+from woomera_milter.message.envelope import Envelope
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 

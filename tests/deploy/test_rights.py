@@ -24,7 +24,7 @@ from rig.servers.ses import Ses
 from rig.servers.stack import Stack
 from rig.trial import hand_over
 from woomera_milter import config
-from woomera_milter.message.spool import Deadline
+from woomera_milter.clock import Deadline
 from woomera_milter.store.objects import Store
 
 NOT_ENFORCED = {

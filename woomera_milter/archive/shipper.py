@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from woomera_milter import log
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
-from woomera_milter.message.spool import Deadline
 from woomera_milter.message.wire import WireMessage
 from woomera_milter.store.objects import Store
 

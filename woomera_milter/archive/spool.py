@@ -19,11 +19,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from woomera_milter.archive import journal
+from woomera_milter.clock import moment
 from woomera_milter.config.values import format_size
 from woomera_milter.errors import TemporaryError
-from woomera_milter.message.spool import Envelope
+from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.wire import Form, WireMessage
-from woomera_milter.store.documents import moment, parsed
+from woomera_milter.store.documents import parsed
 
 _UNFINISHED = ".unfinished-"
 _LOCK_NAME = ".lock"

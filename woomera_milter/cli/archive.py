@@ -23,8 +23,8 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount
 from woomera_milter.milter.destinations import Destinations
-from woomera_milter.report.matters import counted
 from woomera_milter.store.objects import Store
+from woomera_milter.text.wording import counted
 
 
 def serve(configuration: config.Config) -> None:

@@ -16,6 +16,7 @@ from woomera_milter.check.finding import Finding, Status
 from woomera_milter.check.sendmail import DEFAULT_CF
 from woomera_milter.cli.common import exits
 from woomera_milter.errors import EX_CONFIG, EX_TEMPFAIL
+from woomera_milter.text.wording import counted
 
 _COLOURS: dict[Status, str] = {"pass": "green", "warning": "yellow", "failure": "red"}
 _STATUS_WIDTH, _SUBJECT_WIDTH, _LONGEST_LINE = 7, 18, 110
@@ -94,10 +95,4 @@ def _wrapped(text: str, width: int) -> Sequence[str]:
 def _summary(areas: Iterable[Area]) -> str:
     statuses = [it.status for area in areas for it in area.findings]
     warnings, failures = statuses.count("warning"), statuses.count("failure")
-    return (
-        f"{statuses.count('pass')} passed, {_counted(warnings, 'warning')}, {_counted(failures, 'failure')}"
-    )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+    return f"{statuses.count('pass')} passed, {counted(warnings, 'warning')}, {counted(failures, 'failure')}"

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from woomera_milter.message.fields import HeaderField, text_of
-from woomera_milter.text.lines import decode
+from woomera_milter.message.decoding import text_of
+from woomera_milter.message.fields import HeaderField
+from woomera_milter.text.charsets import decode
 
 MAX_ADDRESS_LENGTH = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, "@", a domain of 255
 _MAX_UNREADABLE_LENGTH = 200

@@ -1,57 +1,22 @@
 """What a message's parts hold: attachments with their names and sizes, the text, the protection.
 
-This is the door to everything that reads mail: mime_outline finds the parts, headers decodes fields,
-text makes hostile octets fit for people. Nothing raises on any content; bodies pass through in chunks.
+tree.py finds the parts, transfer.py decodes them, text makes hostile octets fit for people. Nothing raises
+on any content; bodies pass through in chunks.
 """
 
-import binascii
 import mimetypes
-import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from woomera_milter.message.fields import (
-    HeaderFacts,
-    HeaderField,
-    base64_octets,
-    first,
-    header_facts,
-    parse_header_block,
-    text_of,
-)
-from woomera_milter.message.tree import WINDOW_BYTES, Part, outline
-from woomera_milter.text.lines import (
-    cut,
-    decode,
-    from_html,
-    lines_for_people,
-    safe_file_name,
-    split_extension,
-)
-
-__all__ = [
-    "Attachment",
-    "BodyText",
-    "HeaderFacts",
-    "HeaderField",
-    "Part",
-    "Protection",
-    "attachments",
-    "body_html",
-    "body_text",
-    "decoded_chunks",
-    "decoded_size_bytes",
-    "first",
-    "header_facts",
-    "named_attachments",
-    "outline",
-    "parse_header_block",
-    "protection",
-    "safe_file_name",
-    "text_of",
-]
+from woomera_milter.message.decoding import text_of
+from woomera_milter.message.fields import first, parse_header_block
+from woomera_milter.message.transfer import decoded_chunks, decoded_size_bytes
+from woomera_milter.message.tree import WINDOW_BYTES, Part
+from woomera_milter.text.charsets import decode
+from woomera_milter.text.file_names import DistinctNames, safe_file_name
+from woomera_milter.text.html import from_html
+from woomera_milter.text.lines import cut, lines_for_people
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,106 +43,6 @@ class Protection(StrEnum):
     SIGNED = "signed"
     ENCRYPTED = "encrypted"
     SMIME = "smime"
-
-
-def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> Iterator[bytes]:
-    """The decoded body of a leaf in chunks of at most `window_bytes`.
-
-    Base64 is read leniently: characters that are no base64 are passed over, the padding that
-    completes a quantum ends the data (binascii reads on, in newer Pythons), and missing padding
-    is no matter.
-    """
-    match part.transfer_encoding:
-        case "base64":
-            return _from_base64(fd, part, window_bytes)
-        case "quoted-printable":
-            return _from_quoted_printable(_raw_chunks(fd, part.start, part.end, window_bytes))
-        case _:
-            return _raw_chunks(fd, part.start, part.end, window_bytes)
-
-
-def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> int:
-    """The octets of a leaf's decoded body."""
-    match part.transfer_encoding:
-        case "base64":
-            raw = _raw_chunks(fd, part.start, part.end, window_bytes)
-            return sum(map(len, _base64_characters(raw))) * 3 // 4
-        case "quoted-printable":
-            return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
-        case _:
-            return part.end - part.start
-
-
-def _raw_chunks(fd: int, start: int, end: int, window_bytes: int) -> Iterator[bytes]:
-    position = start
-    while octets := os.pread(fd, min(window_bytes, end - position), position):
-        yield octets
-        position += len(octets)
-
-
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
-_BASE64_RUN = re.compile(rb"=++|[^=]++")
-
-
-def _base64_characters(raw: Iterable[bytes]) -> Iterator[bytes]:
-    """The characters of the alphabet, up to the padding that ends the data."""
-    characters = padding = 0
-    for chunk in raw:
-        significant = chunk.translate(None, _NOT_BASE64)
-        for run in _BASE64_RUN.findall(significant) if b"=" in significant else (significant,):
-            if run.startswith(b"="):
-                padding += len(run)
-                if characters % 4 >= 2 and characters % 4 + padding >= 4:
-                    return
-            elif run:
-                padding = 0
-                characters += len(run)
-                yield run
-
-
-def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
-    position = part.start
-    # As long as lines hold whole quanta, as those of all mail programs do, binascii reads them as they are.
-    while octets := os.pread(fd, min(window_bytes, part.end - position), position):
-        lines = octets[: octets.rfind(b"\n") + 1]
-        if not lines or b"=" in lines:
-            break
-        try:
-            yield binascii.a2b_base64(lines)
-        except binascii.Error:
-            break
-        position += len(lines)
-    rest = b""
-    for run in _base64_characters(_raw_chunks(fd, position, part.end, window_bytes)):
-        characters = rest + run
-        whole = len(characters) - len(characters) % 4
-        rest = characters[whole:]
-        yield base64_octets(characters[:whole])
-    yield base64_octets(rest)
-
-
-# Two equals signs stand for one, so only the last of an odd number of them may begin something.
-_TORN_ESCAPE = re.compile(rb"(?<!=)(?:==)*(=[^=]?)\Z")
-_BARE_CR_BREAK = re.compile(rb"(?<!=)(?:==)*(=\r)")
-
-
-def _from_quoted_printable(raw: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for chunk in raw:
-        octets = rest + chunk
-        # A chunk ends with a line, lest "=0A" or a soft line break be torn apart.
-        end = octets.rfind(b"\n") + 1
-        rest = octets[end:]
-        if not end and (line_break := _BARE_CR_BREAK.search(octets)):
-            # binascii passes over all that follows, up to a line end.
-            end, rest = line_break.start(1), line_break[1]
-        elif not end:
-            torn = _TORN_ESCAPE.search(octets)
-            end = torn.start(1) if torn else len(octets)
-            rest = octets[end:]
-        yield binascii.a2b_qp(octets[:end])
-    yield binascii.a2b_qp(rest)
 
 
 # Kinds of text that are renditions of the message itself when no file name says otherwise.
@@ -254,7 +119,7 @@ def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> lis
 def named_attachments(fd: int, root: Part) -> list[tuple[Part, str]]:
     """The same, and their names, for a caller that decodes them anyhow and so learns their sizes."""
     body_starts = {leaf.start for leaf in _body_leaves(root)}
-    names = _DistinctNames()
+    names = DistinctNames()
     return [
         (part, names.distinct(_file_name(fd, part)))
         for part in _leaves(root)
@@ -295,23 +160,6 @@ def _file_name(fd: int, part: Part) -> str:
         subject = text_of(first(parse_header_block(header_block), "Subject") or b"")
         name = (subject or "message") + ".eml"
     return safe_file_name(name, stem + extension)
-
-
-class _DistinctNames:
-    """Names made distinct for file systems that do not tell cases apart: "a.pdf", "A (2).pdf"."""
-
-    def __init__(self) -> None:
-        self._last_number: dict[str, int] = {}
-
-    def distinct(self, name: str) -> str:
-        candidate, number = name, self._last_number.get(name.casefold(), 1)
-        while candidate.casefold() in self._last_number:
-            number += 1
-            stem, extension = split_extension(name)
-            candidate = f"{stem} ({number}){extension}"
-        self._last_number[name.casefold()] = number
-        self._last_number.setdefault(candidate.casefold(), 1)
-        return candidate
 
 
 _PGP_ARMOUR = "-----BEGIN PGP MESSAGE-----"  # RFC 9580 section 6.2.1

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 from email.header import Header
 from typing import NamedTuple
 
-from woomera_milter.message.fields import HeaderField, text_of
-from woomera_milter.text.lines import decode
+from woomera_milter.message.decoding import text_of
+from woomera_milter.message.fields import HeaderField, field_names
+from woomera_milter.text.charsets import decode
 
 MAX_LINE_OCTETS = 990  # sendmail's esmtp mailer breaks longer lines; RFC 5322 section 2.1.1 allows 998
 FOLD_AT_OCTETS = 76  # RFC 2047 section 2, for lines that hold an encoded word
@@ -20,11 +21,6 @@ MAX_ENCODED_WORD_OCTETS = 75
 MAX_WORD_OCTETS = 700  # of what may stand on a line without a fold, beside a name of MAX_NAME_OCTETS
 MAX_ADDRESS_OCTETS = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, a domain of 255
 MAX_NAME_OCTETS = 200  # of a field that has to be rewritten: name and word share a line
-
-
-def field_names(text: str) -> frozenset[str]:
-    """Lower-case field names, to be compared with those of a message."""
-    return frozenset(text.split())
 
 
 ADDRESS_FIELDS = field_names(

@@ -1,4 +1,4 @@
-"""The message on disk while we hold it, its measured size and its digests.
+"""The message on disk while we hold it, and its digests.
 
 The file has no name (O_TMPFILE, or unlinked at once), so a crash leaves no mail lying
 about; it is read with pread(2), so that several readers need no lock and no mapping.
@@ -9,111 +9,16 @@ import io
 import os
 import tempfile
 import threading
-import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from woomera_milter.errors import DeadlineError, TemporaryError
+from woomera_milter.clock import Deadline
+from woomera_milter.errors import TemporaryError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-LONGEST_LINE = 990
-BREAK_EVERY = 989
-BREAK_BYTES = 4
-
 _READ_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """RFC 5321's envelope: addresses without angle brackets; the null sender is ""."""
-
-    envelope_sender: str
-    recipients: tuple[str, ...]
-
-
-class Deadline:
-    """A moment by which work has to be done, on the monotonic clock; `setting` is the key that sets it."""
-
-    __slots__ = ("_at", "_setting", "_timeout_s")
-
-    def __init__(self, timeout_s: float, setting: str = "milter.deadline") -> None:
-        self._at = time.monotonic() + timeout_s
-        self._timeout_s = timeout_s
-        self._setting = setting
-
-    @property
-    def remaining_s(self) -> float:
-        """Seconds left; negative when it has passed."""
-        return self._at - time.monotonic()
-
-    def for_extras(self) -> "Deadline":
-        """Return a deadline a third earlier, so that what may be left out never takes the rest's time."""
-        return Deadline(self.remaining_s - self._timeout_s / 3, self._setting)
-
-    def check(self, attempted: str) -> None:
-        """Raise DeadlineError if the time is up."""
-        if self.remaining_s <= 0:
-            remedy = "see why S3 or the way to it is slow"
-            raise DeadlineError(f"{attempted} took longer than {self._setting}", remedy=remedy)
-
-
-class Measure:
-    """Measures a message that arrives in pieces: INTERFACE.md, "Measured size".
-
-    Sendmail breaks lines that are longer than a mailer's `L=` (990 for esmtp, 2040 for relay;
-    op.me, "Mailer definitions") by inserting "!", CRLF and a space. The measured size counts
-    what that adds at most, so that the message is under the limit after the breaks too.
-    """
-
-    __slots__ = ("_breaks", "_line_bytes", "wire_bytes")
-
-    def __init__(self) -> None:
-        self.wire_bytes = 0
-        self._breaks = 0
-        self._line_bytes = 0  # of the line that has not ended yet
-
-    def feed(self, octets: bytes) -> None:
-        """Take the next octets, in wire form (CRLF line ends), cut anywhere."""
-        length = len(octets)
-        self.wire_bytes += length
-        begun = self._line_bytes
-        start = 0
-        while True:
-            # Steps from line end to line end of the last short line in reach, about 990 octets
-            # at once, which is much faster than looking at each line.
-            reach = start + LONGEST_LINE + 2 - begun
-            end = octets.rfind(b"\n", start, reach) if reach > start else -1
-            if end < 0:
-                if reach >= length:
-                    break
-                end = octets.find(b"\n", max(start, reach))
-                if end < 0:
-                    break
-                self._breaks += _breaks(begun + end - start - 1)
-            start = end + 1
-            begun = 0
-        self._line_bytes = begun + length - start
-
-    @property
-    def measured_bytes(self) -> int:
-        """The measured size so far, without milter.allowance."""
-        return self.wire_bytes + BREAK_BYTES * (self._breaks + _breaks(self._line_bytes))
-
-
-def _breaks(line_bytes: int) -> int:
-    return (line_bytes - 1) // BREAK_EVERY if line_bytes > LONGEST_LINE else 0
-
-
-def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int) -> bool:
-    """Tell whether sendmail's {msg_size} alone shows that the message is not over the limit.
-
-    It counts headers and body with LF line ends. On the wire each LF is two octets, and a line of
-    n octets grows by 4 x ((n - 1) // 989) < n + 1 from breaks, so twice the value bounds all of it.
-    """
-    return 2 * msg_size + allowance_bytes <= limit_bytes
 
 
 class SpooledMessage:

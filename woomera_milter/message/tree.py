@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from woomera_milter.message.fields import header_section_end, parameters, text_of
+from woomera_milter.message.decoding import parameters, text_of
+from woomera_milter.message.fields import header_section_end
 
 WINDOW_BYTES = 1 << 20
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from woomera_milter.message.spool import Deadline
+from woomera_milter.clock import Deadline
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

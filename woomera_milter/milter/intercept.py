@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from woomera_milter import config
-from woomera_milter.message.contents import HeaderField
-from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.clock import Deadline
+from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.fields import HeaderField
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.destinations import Destinations
 from woomera_milter.notice.header_edits import HeaderChange, header_changes, remaining_bytes
 from woomera_milter.notice.notice import Composer, Links

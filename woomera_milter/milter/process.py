@@ -4,8 +4,6 @@ import contextlib
 import ctypes
 import os
 import socket
-import threading
-from collections.abc import Callable, Iterator
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
 
@@ -22,24 +20,6 @@ def bound_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(_M_ARENA_MAX, 2)
         mallopt(_M_MMAP_THRESHOLD, 128 * 1024)
-
-
-@contextlib.contextmanager
-def every(interval_s: float, task: Callable[[], object]) -> Iterator[None]:
-    """Run `task`, which must not raise, in a thread, again and again while the `with` block runs."""
-    ended = threading.Event()
-
-    def run() -> None:
-        while not ended.wait(interval_s):
-            task()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def tell_systemd() -> None:

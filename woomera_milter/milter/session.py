@@ -7,8 +7,10 @@ from concurrent.futures import Executor
 from math import inf
 
 from woomera_milter import config, log
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
-from woomera_milter.message.spool import Deadline, Measure, SpooledMessage, proves_small
+from woomera_milter.message.size import Measure, proves_small
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
 from woomera_milter.milter.transaction import Transaction, Verdict

@@ -5,8 +5,8 @@ import socket
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from woomera_milter.clock import every
 from woomera_milter.errors import PermanentError
-from woomera_milter.milter.process import every
 
 NUDGE_EVERY_S = 0.25
 _NUDGE_TIMEOUT_S = 1.0

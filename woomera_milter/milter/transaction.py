@@ -8,12 +8,9 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 
 from woomera_milter import log
-from woomera_milter.message.contents import HeaderField
-from woomera_milter.message.spool import Envelope
+from woomera_milter.message.envelope import HIDDEN_FIELDS, Envelope
+from woomera_milter.message.fields import HeaderField
 from woomera_milter.milter.intercept import Replacement
-
-# sendmail takes these out of what it relays, and no recipient may see them (RFC 5322, section 3.6.3).
-_HIDDEN_HEADERS = frozenset({"bcc", "resent-bcc"})
 
 
 class Verdict(Enum):
@@ -49,7 +46,7 @@ class Transaction(ABC):
     def _fields(self) -> Iterator[tuple[bytes, bool]]:
         """Yield each header field in wire form, and whether the message is stored with it."""
         for name, value in self._headers:
-            yield b"%s:%s\r\n" % (name.encode(), value), name.lower() not in _HIDDEN_HEADERS
+            yield b"%s:%s\r\n" % (name.encode(), value), name.lower() not in HIDDEN_FIELDS
 
     @abstractmethod
     def end_headers(self, queue_id: str, msg_size: int | None) -> bool:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from woomera_milter.message.encoding import field_names, prefixed_subject, safe_field, shortened, wire
-from woomera_milter.message.fields import HeaderField, first
+from woomera_milter.message.encoding import prefixed_subject, safe_field, shortened, wire
+from woomera_milter.message.fields import HeaderField, field_names, first
 from woomera_milter.notice.notice import Notice
 
 MAX_SECTION_BYTES = 64 * 1024

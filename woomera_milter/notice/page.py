@@ -19,7 +19,8 @@ from markupsafe import Markup
 
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
-from woomera_milter.message.contents import BodyText, HeaderFacts
+from woomera_milter.message.contents import BodyText
+from woomera_milter.message.decoding import HeaderSummary
 from woomera_milter.notice.notice import template_environment
 from woomera_milter.text import wording
 from woomera_milter.text.safe_html import Picture, SafeHtml
@@ -49,7 +50,7 @@ class Facts:
     `pictures` are those that have no place in the text, and are shown below it.
     """
 
-    headers: HeaderFacts
+    headers: HeaderSummary
     size_bytes: int
     body: SafeHtml | BodyText
     pictures: Sequence[Picture]
@@ -144,7 +145,7 @@ _SAMPLE_TEXT = BodyText("Here are the plans.", truncated=False)
 
 def _sample(body: SafeHtml | BodyText) -> Facts:
     return Facts(
-        headers=HeaderFacts(
+        headers=HeaderSummary(
             header_from="Jane Doe <jane@example.com>",
             to="John Doe <john@example.com>",
             cc="",

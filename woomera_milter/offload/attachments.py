@@ -11,10 +11,14 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from woomera_milter import config, log
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
 from woomera_milter.message import contents
-from woomera_milter.message.contents import Attachment, BodyText, HeaderFacts, Part
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.message.contents import Attachment, BodyText
+from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.spool import SpooledMessage
+from woomera_milter.message.transfer import decoded_chunks, decoded_size_bytes
+from woomera_milter.message.tree import Part
 from woomera_milter.notice.page import Facts, PageAttachment, Pages
 from woomera_milter.store.keys import attachment_key, page_key
 from woomera_milter.store.objects import Store, Stored
@@ -38,7 +42,7 @@ class Source:
     queue_id: str
     received_at: datetime
     message: SpooledMessage
-    headers: HeaderFacts
+    headers: HeaderSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Extras:
         is_linked = self._links.attachments and number <= self._links.max_attachments
         decoded = self._decoded(source, part) if is_linked else None
         if decoded is None:
-            size_bytes = contents.decoded_size_bytes(source.message.fileno(), part, window_bytes=WINDOW_BYTES)
+            size_bytes = decoded_size_bytes(source.message.fileno(), part, window_bytes=WINDOW_BYTES)
             return Begun(Attachment(part, name, part.content_type, size_bytes))
         attachment = Attachment(part, name, part.content_type, decoded.size_bytes)
         return Begun(
@@ -172,7 +176,7 @@ class Extras:
         decoded: SpooledMessage | None = None
         try:
             decoded = source.message.beside()
-            for chunk in contents.decoded_chunks(source.message.fileno(), part, window_bytes=WINDOW_BYTES):
+            for chunk in decoded_chunks(source.message.fileno(), part, window_bytes=WINDOW_BYTES):
                 decoded.write(chunk)
         except WoomeraError as error:
             log.degraded(source.queue_id, source.id, "attachment links", str(error))

@@ -10,14 +10,20 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from woomera_milter import config, log
+from woomera_milter.clock import Deadline
 from woomera_milter.message import contents as mime
-from woomera_milter.message.contents import BodyText, HeaderFacts, HeaderField, Part, Protection
-from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.message.contents import BodyText, Protection
+from woomera_milter.message.decoding import HeaderSummary, header_summary
+from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.fields import HeaderField
+from woomera_milter.message.spool import SpooledMessage
+from woomera_milter.message.tree import Part, outline
 from woomera_milter.notice import new_message
 from woomera_milter.offload.attachments import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
 from woomera_milter.store.keys import message_key, sidecar_key
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, Stored
+from woomera_milter.text.file_names import safe_file_name
 
 OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on is as long
 
@@ -36,7 +42,7 @@ class Origin:
 class Contents:
     """What a notice tells of a message, read from the spool without a copy of its body; no root, no parts."""
 
-    headers: HeaderFacts
+    headers: HeaderSummary
     text: BodyText
     protection: Protection | None
     root: Part | None
@@ -79,8 +85,8 @@ class Offload:
         Raise the errors of Store and Signer; whatever was stored by then is the lifecycle's to remove.
         """
         key = message_key(message_id, origin.received_at)
-        facts = mime.header_facts(headers)
-        file_name = mime.safe_file_name(facts.subject, fallback="message") + ".eml"
+        facts = header_summary(headers)
+        file_name = safe_file_name(facts.subject, fallback="message") + ".eml"
         source = Source(message_id, origin.queue_id, origin.received_at, message, facts)
 
         def put_message() -> Stored:
@@ -175,7 +181,7 @@ class Offload:
         """Read the message, and start to store its attachments on the way."""
         fd = source.message.fileno()
         try:
-            root = mime.outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
+            root = outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
             text = mime.body_text(fd, root, self._text_bytes)
             protection = mime.protection(root, text.text)
             # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.

@@ -11,9 +11,9 @@ from datetime import date, datetime, timedelta
 from heapq import heappush, heappushpop
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from woomera_milter.clock import moment
 from woomera_milter.milter.counters import Amount, Tally
 from woomera_milter.report.period import Period, last_days
-from woomera_milter.store.documents import moment
 
 Example = TypeVar("Example")
 

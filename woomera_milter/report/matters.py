@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from woomera_milter.report.figures import Statistics
 from woomera_milter.text import wording
+from woomera_milter.text.wording import counted
 
 LONGEST_WAIT = timedelta(days=1)
 """Of an archived copy on its host, before somebody should ask whether `woomera archive` runs at all."""
@@ -51,11 +52,6 @@ def needed(statistics: Statistics, say_when: SayWhen) -> list[Attention]:
         _unreadable,
     )
     return [one for source in sources for one in source(statistics, say_when)]
-
-
-def counted(count: int, what: str, plural: str = "") -> str:
-    """Return `1 message`, `2 messages`."""
-    return f"{count:,} {what if count == 1 else plural or f'{what}s'}"
 
 
 def _passed_over_limit(statistics: Statistics, _: SayWhen) -> Iterator[Attention]:

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from woomera_milter.milter.counters import STORE_BUCKETS, Amount, Tally
 from woomera_milter.report.figures import Host, Statistics, StoredMessage, Usage
 from woomera_milter.report.letter import Bar, Bulletin, Figure, Table
-from woomera_milter.report.matters import SayWhen, counted, needed
+from woomera_milter.report.matters import SayWhen, needed
 from woomera_milter.report.period import Period
 from woomera_milter.text import wording
 from woomera_milter.text.lines import line_for_people
+from woomera_milter.text.wording import counted
 
 _SENDERS = 10
 

@@ -5,25 +5,14 @@ names it.
 """
 
 import json
-from datetime import datetime
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
+from woomera_milter.clock import moment
 from woomera_milter.errors import PermanentError
 
 Value = TypeVar("Value")
-
-# Of any moment that we work with; further off, sums and time zones lead out of what datetime can hold.
-_YEARS = range(1970, 9000)
-
-
-def moment(text: str) -> datetime:
-    """Read an RFC 3339 time; raise ValueError or TypeError where it is none, or tells no time zone."""
-    read = datetime.fromisoformat(text)
-    if read.tzinfo is None or read.year not in _YEARS:
-        raise ValueError("not a moment with a time zone")
-    return read
 
 
 def _is_moment(text: str) -> str:

@@ -25,8 +25,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from woomera_milter import aws, config
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, WoomeraError
-from woomera_milter.message.spool import Deadline, SpooledMessage, SpoolReader
+from woomera_milter.message.spool import SpooledMessage, SpoolReader
 from woomera_milter.message.wire import WireMessage
 from woomera_milter.store import documents
 from woomera_milter.store.downloads import attachment_disposition, harmless_type

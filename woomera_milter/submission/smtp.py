@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, Verdict
-from woomera_milter.text.lines import decode
+from woomera_milter.text.charsets import decode
 
 CONNECT_TIMEOUT_S = 60
 GREET_TIMEOUT_S = 15

@@ -11,22 +11,17 @@ from pathlib import Path
 
 from pydantic import BaseModel, TypeAdapter
 
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError
-from woomera_milter.message.encoding import field_names
+from woomera_milter.message.envelope import HIDDEN_IN_COPIES, Envelope
 from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
-from woomera_milter.message.spool import BREAK_BYTES, BREAK_EVERY, Deadline, Envelope, Measure, SpooledMessage
+from woomera_milter.message.size import Measure
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.store.documents import shaped
 from woomera_milter.store.objects import Listed, Store
 
-# Bcc and Resent-Bcc as the milter does (RFC 5322 section 3.6.3); the others name the one recipient for whom
-# a copy was made, who may be a hidden one.
-HIDDEN_HEADERS = field_names(
-    "bcc resent-bcc return-path delivered-to envelope-to x-envelope-from x-envelope-to x-original-to"
-    " x-rcpt-to"
-)
 _MAX_HEADER_BYTES = 1024 * 1024
 _WINDOW_BYTES = 4 * 1024 * 1024
-_MAX_MBOX_LINE_BYTES = 1024
 _BARE_LF = re.compile(rb"(?<!\r)\n")
 _MBOX_LINE = re.compile(rb">?From [^\n]*\n")
 
@@ -73,24 +68,6 @@ def record_of(archive: Store, key: str) -> Record | None:
         known.archived_at,
         by_us=known.source == "archive-milter",
     )
-
-
-def is_surely_small(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
-    """Tell whether a copy of this size is within the limit whatever is in it, LF line ends or long lines.
-
-    On the wire each LF is two octets (see spool.proves_small), and a blank line that is missing is put in.
-    """
-    return 2 * (size_bytes + 1) + allowance_bytes <= limit_bytes
-
-
-def is_surely_small_by_us(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
-    """Tell the same of a copy of our own: wire form, to which only breaks in long lines can add."""
-    return size_bytes + BREAK_BYTES * (size_bytes // BREAK_EVERY) + allowance_bytes <= limit_bytes
-
-
-def is_surely_large(size_bytes: int, limit_bytes: int) -> bool:
-    """Tell whether a copy of this size is over the limit whatever is in it, an mbox's line among it."""
-    return size_bytes - _MAX_MBOX_LINE_BYTES > limit_bytes
 
 
 def fetch(archive: Store, listed: Listed, spool: Path, deadline: Deadline) -> Archived:
@@ -154,7 +131,7 @@ def _without_hidden(section: bytes) -> bytes:
     for line in section.split(b"\r\n"):
         if not line.startswith((b" ", b"\t")):
             name = line.partition(b":")[0].rstrip(b" \t").decode("ascii", "replace").lower()
-            hidden = name in HIDDEN_HEADERS
+            hidden = name in HIDDEN_IN_COPIES
         if not hidden:
             lines.append(line)
     return b"\r\n".join(lines)

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Protocol
 
 from woomera_milter import config, log
+from woomera_milter.clock import Deadline, moment
 from woomera_milter.errors import PermanentError, WoomeraError
 from woomera_milter.message import addresses, fields
-from woomera_milter.message.spool import Deadline, Envelope
+from woomera_milter.message.envelope import Envelope
 from woomera_milter.notice import new_message
 from woomera_milter.notice.notice import Composer, Links
 from woomera_milter.offload.announcement import facts_of
 from woomera_milter.offload.offload import Offload, Offloaded, Origin
 from woomera_milter.store.claims import Claim, Claims, LostClaimError
-from woomera_milter.store.documents import moment
 from woomera_milter.store.objects import Listed, Store
 from woomera_milter.submission.mailer import Delivery, Mailer, UnsentError
 from woomera_milter.sweep import copies

@@ -15,10 +15,11 @@ from typing import Any
 
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
 from woomera_milter.report.letter import Bulletin, Figure, as_message
-from woomera_milter.report.matters import Attention, counted
+from woomera_milter.report.matters import Attention
 from woomera_milter.store.claims import Claim
 from woomera_milter.store.objects import Store
 from woomera_milter.sweep.sweep import SweepResult
+from woomera_milter.text.wording import counted
 
 _SAVE_EVERY_S = 10
 _SAVE_TRIES = 8

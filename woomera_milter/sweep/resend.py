@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from woomera_milter import config, log
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
-from woomera_milter.message import contents
-from woomera_milter.message.fields import HeaderField
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.message.decoding import header_summary
+from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice import new_message
 from woomera_milter.notice.notice import Composer, Links
 from woomera_milter.offload.announcement import facts_of
@@ -89,8 +90,8 @@ class Resend:
         try:
             for chunk in self._store.read(stored.key, deadline):
                 message.write(chunk)
-            headers = contents.parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
-            facts = contents.header_facts(headers)
+            headers = parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
+            facts = header_summary(headers)
             source = Source(value["id"], value["queue_id"], sidecar.received_at, message, facts)
             return self._offload.renew(source, stored, deadline)
         finally:

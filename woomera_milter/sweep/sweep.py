@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from woomera_milter import config, log
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
-from woomera_milter.message.spool import Deadline
+from woomera_milter.message.size import is_surely_large, is_surely_small, is_surely_small_by_us
 from woomera_milter.store.claims import Claims, State
 from woomera_milter.store.objects import Listed, Store
 from woomera_milter.sweep import copies
@@ -161,7 +162,7 @@ class Sweep:
         return due
 
     def _may_be_due(self, listed: Listed, window: Window) -> bool:
-        if copies.is_surely_small(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
+        if is_surely_small(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
             return False
         return window.new_since is None or listed.modified_at >= window.new_since
 
@@ -183,7 +184,7 @@ class Sweep:
 
     def _is_over(self, listed: Listed) -> bool:
         """Tell whether a copy is over the limit; only where its size leaves that open is it read."""
-        if copies.is_surely_large(listed.size_bytes, self._limit_bytes):
+        if is_surely_large(listed.size_bytes, self._limit_bytes):
             return True
         record = copies.record_of(self._archive, listed.key)
         # Our own copies lack sendmail's trace header, which others' have.
@@ -191,7 +192,7 @@ class Sweep:
         if (
             record
             and record.by_us
-            and copies.is_surely_small_by_us(listed.size_bytes, self._limit_bytes, allowance_bytes)
+            and is_surely_small_by_us(listed.size_bytes, self._limit_bytes, allowance_bytes)
         ):
             return False
         copy = copies.fetch(self._archive, listed, self._spool, Deadline(self._lease_s, "sweep.lease"))

@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 
 from pydantic import BaseModel, TypeAdapter
 
-from woomera_milter.store.documents import Moment, moment, shaped
+from woomera_milter.clock import moment
+from woomera_milter.store.documents import Moment, shaped
 from woomera_milter.store.objects import Store
 
 _KEY = "sweep/watermark.json"

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import nh3
 
-from woomera_milter.text.lines import MARKUP, unescaped
+from woomera_milter.text.html import MARKUP, unescaped
 
 # No real letter comes near these; what is beyond them is left out, and said to be.
 MAX_TAGS = 20_000

@@ -73,3 +73,8 @@ def kind(content_type: str) -> str:
     """What people call a file of this type; the type itself where they have no name for it."""
     family = content_type.partition("/")[0]
     return _KINDS.get(content_type) or _KIND_FAMILIES.get(family) or one_line(content_type, 60)
+
+
+def counted(count: int, what: str, plural: str = "") -> str:
+    """Return `1 message`, `2 messages`."""
+    return f"{count:,} {what if count == 1 else plural or f'{what}s'}"

@@ -22,7 +22,9 @@ from tests.unit.message.mime_cases import (
     multipart,
     on_disk,
 )
-from woomera_milter.message.contents import attachments, decoded_chunks, outline
+from woomera_milter.message.contents import attachments
+from woomera_milter.message.transfer import decoded_chunks
+from woomera_milter.message.tree import outline
 
 ENCODED_BODIES = {
     "base64": ("base64", base64.encodebytes(PNG)),

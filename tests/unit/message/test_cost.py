@@ -8,7 +8,8 @@ import tracemalloc
 import pytest
 
 from tests.unit.message.mime_cases import attachments_of, on_disk
-from woomera_milter.message.contents import attachments, body_text, outline
+from woomera_milter.message.contents import attachments, body_text
+from woomera_milter.message.tree import outline
 
 HOSTILE_BODIES = {
     "lines that begin like delimiters": b"--bx\r\n",

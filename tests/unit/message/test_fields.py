@@ -2,15 +2,8 @@
 
 import pytest
 
-from woomera_milter.message.fields import (
-    HeaderField,
-    base64_octets,
-    first,
-    header_facts,
-    parameters,
-    parse_header_block,
-    text_of,
-)
+from woomera_milter.message.decoding import base64_octets, header_summary, parameters, text_of
+from woomera_milter.message.fields import HeaderField, first, parse_header_block
 
 READINGS = {
     "plain": (b" Quarterly figures", "Quarterly figures"),
@@ -118,7 +111,7 @@ def test_the_first_of_several_fields_is_found_in_any_case() -> None:
 
 
 def test_facts_are_decoded_and_empty_where_a_field_is_missing() -> None:
-    facts = header_facts(
+    facts = header_summary(
         parse_header_block(
             b"From: =?utf-8?q?J=C3=BC?= <a@example.com>\r\nTO: b@example.com,\r\n c@example.com\r\n"
             b"Subject: x\r\nMessage-Id: <1@example.com>\r\n"

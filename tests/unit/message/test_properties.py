@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 
 from rig.fuzz.fragments import BODIES, DELIMITERS, MARKUP, MIME_FIELDS
 from rig.fuzz.mail import check_line, check_parts, on_disk
-from woomera_milter.message.contents import Part, attachments, decoded_chunks, outline
-from woomera_milter.message.fields import header_facts, parameters, parse_header_block, text_of
-from woomera_milter.text.lines import MAX_FILE_NAME_BYTES, from_html, safe_file_name
+from woomera_milter.message.contents import attachments
+from woomera_milter.message.decoding import header_summary, parameters, text_of
+from woomera_milter.message.fields import parse_header_block
+from woomera_milter.message.transfer import decoded_chunks
+from woomera_milter.message.tree import Part, outline
+from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
+from woomera_milter.text.html import from_html
 
 # Headers of the messages below fit, and most delimiters lie across the edge of some window.
 TINY_WINDOW_BYTES = 150
@@ -162,7 +166,7 @@ def test_hostile_fragments_in_any_order_give_a_tree_that_is_true(body: bytes, wi
 @given(st.one_of(st.binary(), st.text("=?-*'utf8QqBb \t\r\n;\"\\%0aF:_").map(str.encode)))
 @settings(max_examples=300)
 def test_any_octets_are_a_header_that_reads_on_one_clean_line(octets: bytes) -> None:
-    facts = header_facts(parse_header_block(b"Subject:" + octets))
+    facts = header_summary(parse_header_block(b"Subject:" + octets))
     for text in text_of(octets), facts.subject:
         check_line(text)
     parameters(octets)

@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.mail.messages import measured_size
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, TemporaryError
-from woomera_milter.message.spool import Deadline, Measure, SpooledMessage, SpoolReader, proves_small
+from woomera_milter.message.size import Measure, proves_small
+from woomera_milter.message.spool import SpooledMessage, SpoolReader
 
 LINES = st.lists(
     st.one_of(

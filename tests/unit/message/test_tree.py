@@ -21,8 +21,8 @@ from tests.unit.message.mime_cases import (
     on_disk,
     outline_of,
 )
-from woomera_milter.message.contents import Part, decoded_chunks, outline
-from woomera_milter.message.tree import MAX_DEPTH, MAX_PARTS
+from woomera_milter.message.transfer import decoded_chunks
+from woomera_milter.message.tree import MAX_DEPTH, MAX_PARTS, Part, outline
 
 
 def types_of(part: Part) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError
-from woomera_milter.message.spool import Deadline
 from woomera_milter.message.wire import WINDOW_BYTES, Form, WireMessage
 
 

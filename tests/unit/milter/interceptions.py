@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from woomera_milter.message.spool import Deadline
+from woomera_milter.clock import Deadline
 from woomera_milter.milter.counters import Counters, Tally
 from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
 from woomera_milter.milter.session import Session

@@ -20,8 +20,9 @@ from tests.unit.milter.interceptions import (
     receive,
     replaces,
 )
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, TemporaryError
-from woomera_milter.message.spool import Deadline, Envelope
+from woomera_milter.message.envelope import Envelope
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.intercept import OverLimit, Replacement
 from woomera_milter.milter.session import Verdict

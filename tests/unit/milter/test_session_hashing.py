@@ -19,7 +19,8 @@ from tests.unit.milter.interceptions import (
     receive,
     replaces,
 )
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.clock import Deadline
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.intercept import OverLimit, Replacement
 from woomera_milter.milter.transaction import Verdict
 

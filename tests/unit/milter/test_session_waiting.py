@@ -19,8 +19,8 @@ from tests.unit.milter.interceptions import (
     receive,
     replaces,
 )
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
-from woomera_milter.message.spool import Deadline
 from woomera_milter.milter.intercept import OverLimit, Replacement
 from woomera_milter.milter.session import Verdict
 

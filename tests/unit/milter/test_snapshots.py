@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from rig.servers.memory_store import MemoryStore
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
-from woomera_milter.message.spool import Deadline
 from woomera_milter.milter.counters import Counters, Tally
 from woomera_milter.milter.snapshots import SnapshotWriter, archive_key, day_of, milter_key
 

@@ -16,7 +16,8 @@ from tests.unit.notice.header_edit_cases import (
     value_of,
     wire,
 )
-from woomera_milter.message.fields import HeaderField, text_of
+from woomera_milter.message.decoding import text_of
+from woomera_milter.message.fields import HeaderField
 from woomera_milter.notice.header_edits import header_changes, remaining_bytes
 
 ORDINARY = fields(

@@ -8,7 +8,7 @@ from email.utils import getaddresses
 import pytest
 
 from tests.unit.notice.header_edit_cases import fields, theirs, value_of
-from woomera_milter.message.fields import text_of
+from woomera_milter.message.decoding import text_of
 
 # ---- 8-bit ----
 

@@ -11,13 +11,14 @@ import pytest
 
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
-from woomera_milter.message.contents import BodyText, HeaderFacts
+from woomera_milter.message.contents import BodyText
+from woomera_milter.message.decoding import HeaderSummary
 from woomera_milter.notice.page import Facts, PageAttachment, Pages
 from woomera_milter.text.safe_html import Picture, SafeHtml
 
 EXPIRES_AT = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)
 PAGES = Pages(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))
-HEADERS = HeaderFacts(
+HEADERS = HeaderSummary(
     header_from="Jane Field <jane@example.com>",
     to="Tom Harbour <tom@example.org>",
     cc="Ann Ridge <ann@example.net>",
@@ -80,7 +81,7 @@ def test_policy_allows_the_pages_own_style_and_pictures_of_its_own_host_alone() 
 
 
 def test_nothing_a_sender_wrote_becomes_markup() -> None:
-    headers = HeaderFacts(*([HOSTILE] * 7))
+    headers = HeaderSummary(*([HOSTILE] * 7))
     attachment = replace(PLAN, name=HOSTILE, content_type=f"x/{HOSTILE}")
     picture = Picture("https://files.example/2", HOSTILE)
 

@@ -14,9 +14,11 @@ import pytest
 from rig.mail.kinds import of_kind
 from rig.mail.messages import entity, file_part, header_section, multipart
 from woomera_milter import config
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
-from woomera_milter.message import contents
-from woomera_milter.message.spool import Deadline, Envelope, SpooledMessage
+from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.fields import parse_header_block
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.offload.offload import Offload, Offloaded, Origin
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, Stored
@@ -129,7 +131,7 @@ def offload(
             "Q-1",
             in_hand,
             Envelope("sender@example.com", ("hidden@example.org",)),
-            contents.parse_header_block(message),
+            parse_header_block(message),
             Origin("milter", "host", "Q", RECEIVED_AT),
             Deadline(deadline_s),
         )

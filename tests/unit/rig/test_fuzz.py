@@ -9,8 +9,8 @@ import pytest
 from rig.fuzz.__main__ import run
 from rig.fuzz.engine import Fuzzer, Target
 from rig.fuzz.targets import targets
-from woomera_milter.message.contents import safe_file_name
 from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.text.file_names import safe_file_name
 
 CASES = Path(__file__).parents[2] / "fuzz_cases"
 MESSAGE = b"From: a@example.com\r\nSubject: figures\r\n\r\ntext\r\n"

@@ -5,8 +5,9 @@ from typing import Any
 
 from rig.servers.s3 import S3Server
 from woomera_milter import config
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.store.objects import Store
 
 BUCKET = "large-mail"

@@ -3,8 +3,9 @@
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from woomera_milter.clock import moment
 from woomera_milter.errors import PermanentError
-from woomera_milter.store.documents import Moment, moment, parsed, shaped
+from woomera_milter.store.documents import Moment, parsed, shaped
 
 
 @pytest.mark.parametrize(

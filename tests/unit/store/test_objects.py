@@ -11,8 +11,9 @@ from rig.servers.faults import Corrupt, FaultProxy
 from rig.servers.s3 import Juicefs, Ministack, S3Server
 from tests.unit.store.script import SCRIPT_KEYS, Script
 from tests.unit.store.stores import BUCKET, KEY, NOW, WIRE, keys_of, put, store_at, stored
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.store.keys import message_key, sidecar_key
 
 # What is stored.

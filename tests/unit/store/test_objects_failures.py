@@ -10,8 +10,9 @@ from rig.servers.faults import Answer, Fault, FaultProxy, LoseReply, Refuse, Res
 from rig.servers.s3 import Juicefs
 from tests.unit.store.script import SCRIPT_KEYS, Script, refusal
 from tests.unit.store.stores import KEY, NOW, WIRE, assert_safe_to_log, keys_of, put, store_at
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
-from woomera_milter.message.spool import Deadline, SpooledMessage
+from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.store.objects import Store
 
 # Failures that stay until somebody acts.

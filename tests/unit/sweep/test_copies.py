@@ -7,7 +7,8 @@ import pytest
 from rig.mail.messages import message
 from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, Outbox, record, run
-from woomera_milter.message.spool import Deadline
+from woomera_milter.clock import Deadline
+from woomera_milter.message.size import is_surely_small
 from woomera_milter.store.objects import Listed
 from woomera_milter.sweep import copies
 from woomera_milter.sweep.copies import wire_form
@@ -60,7 +61,7 @@ def test_copy_of_line_feeds_without_a_blank_line_is_not_taken_for_small(
 ) -> None:
     octets = b"x" + b"\n" * 1000  # the blank line that it gets is what no size tells
     limit_bytes = measured(store, octets, tmp_path) - 1
-    assert not copies.is_surely_small(len(octets), limit_bytes, 0)
+    assert not is_surely_small(len(octets), limit_bytes, 0)
 
 
 def test_long_lines_count_for_what_breaking_them_adds(

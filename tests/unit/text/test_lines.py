@@ -4,15 +4,10 @@ from encodings.aliases import aliases
 
 import pytest
 
-from woomera_milter.text.lines import (
-    MAX_FILE_NAME_BYTES,
-    cut,
-    decode,
-    from_html,
-    line_for_people,
-    lines_for_people,
-    safe_file_name,
-)
+from woomera_milter.text.charsets import decode
+from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
+from woomera_milter.text.html import from_html
+from woomera_milter.text.lines import cut, line_for_people, lines_for_people
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,111 @@
+"""Header fields decoded for people: encoded words (RFC 2047) and parameters (RFC 2045, RFC 2231).
+
+The values are a sender's and hostile: nothing here raises on any of them, and all of it is linear
+in their length. The email package's own decoders are not (unclosed encoded words, quotes), raise on
+some input, and look up any charset that a sender names.
+"""
+
+import binascii
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from woomera_milter.message.fields import HeaderField, first
+from woomera_milter.text.charsets import decode
+from woomera_milter.text.lines import line_for_people
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderSummary:
+    """What notices and sidecars say about a message; "" for a field that is missing."""
+
+    header_from: str
+    to: str
+    cc: str
+    reply_to: str
+    subject: str
+    date: str
+    message_id: str
+
+
+def header_summary(headers: Sequence[HeaderField]) -> HeaderSummary:
+    """The summary of a message's header section, decoded for people."""
+    names = "From", "To", "Cc", "Reply-To", "Subject", "Date", "Message-ID"
+    return HeaderSummary(*(text_of(first(headers, name) or b"") for name in names))
+
+
+# "*" and what follows is a language (RFC 2231 section 5).
+_ENCODED_WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
+
+
+def text_of(value: bytes) -> str:
+    """A header's value as a person reads it: one line, unfolded, decoded, nothing that hides or reorders.
+
+    Encoded words are RFC 2047's; raw 8-bit is UTF-8, else windows-1252.
+    """
+    return line_for_people(_decode_words(decode(re.sub(rb"\r?\n(?=[ \t])", b"", value))))
+
+
+def _decode_words(text: str) -> str:
+    """RFC 2047, but that characters split between words, a common mistake, are put together again."""
+    pieces: list[str] = []
+    position, charset, octets = 0, "", bytearray()
+    for word in _ENCODED_WORD.finditer(text):
+        gap = text[position : word.start()]
+        # White space between adjacent encoded words is not shown (RFC 2047 section 6.2).
+        adjacent = position > 0 and not gap.strip()
+        if not adjacent or word[1].lower() != charset:
+            pieces += [decode(octets, charset), "" if adjacent else gap]
+            charset, octets = word[1].lower(), bytearray()
+        octets += _word_octets(word[2], word[3])
+        position = word.end()
+    return "".join([*pieces, decode(octets, charset), text[position:]])
+
+
+def _word_octets(encoding: str, text: str) -> bytes:
+    octets = text.encode("utf-8", "replace")
+    if encoding in "qQ":
+        return binascii.a2b_qp(octets, header=True)
+    return base64_octets(re.sub(rb"[^A-Za-z0-9+/]", b"", octets))
+
+
+def base64_octets(characters: bytes) -> bytes:
+    """The octets of base64 `characters` (alphabet only, no padding); six bits left over are dropped."""
+    surplus = len(characters) % 4
+    if surplus == 1:
+        return binascii.a2b_base64(characters[:-1])
+    return binascii.a2b_base64(characters + b"=" * (-surplus % 4))
+
+
+_PARAMETER = re.compile(
+    rb';\s*+([^\s=;"*]++)(\*[0-9]{1,4})?(\*)?\s*+=\s*+(?:"((?:[^"\\]++|\\.)*)"?|([^;]*+))', re.S
+)
+
+
+def parameters(value: bytes) -> dict[str, bytes]:
+    """The parameters of a Content-Type or Content-Disposition, names in lower case (RFC 2045, RFC 2183).
+
+    Values are the octets as sent, but those of RFC 2231 (pieces, charsets), which become UTF-8 and win.
+    """
+    plain: dict[str, bytes] = {}
+    pieces: dict[str, list[tuple[int, bool, bytes]]] = {}
+    for parameter in _PARAMETER.finditer(re.sub(rb"\r?\n", b"", value)):
+        name_octets, number, extended, quoted, bare = parameter.groups()
+        name = name_octets.decode("ascii", "replace").lower()
+        octets = bare.strip() if quoted is None else re.sub(rb'\\(["\\])', rb"\1", quoted)
+        if number or extended:
+            pieces.setdefault(name, []).append((int(number[1:]) if number else 0, bool(extended), octets))
+        else:
+            plain.setdefault(name, octets)
+    return plain | {name: _joined(found).encode() for name, found in pieces.items()}
+
+
+def _joined(pieces: list[tuple[int, bool, bytes]]) -> str:
+    """RFC 2231 sections 3 and 4: the pieces in their order; the first extended one names the charset."""
+    pieces.sort(key=lambda piece: piece[0])
+    octets = b"".join(unquote_to_bytes(text) if extended else text for _, extended, text in pieces)
+    charset, *rest = octets.split(b"'", 2)
+    if not pieces[0][1] or len(rest) < 2:
+        return decode(octets)
+    return decode(rest[1], charset.decode("ascii", "replace"))
