@@ -6,8 +6,8 @@ from woomera_milter import config
 from woomera_milter.check.finding import Finding, failure, passed, warning
 from woomera_milter.check.sendmail import ses_region
 from woomera_milter.check.sendmail_cf import SmartHost
+from woomera_milter.config.doubts import MAX_SES_BYTES
 from woomera_milter.config.names import is_loopback
-from woomera_milter.config.rules import MAX_SES_BYTES
 from woomera_milter.config.values import format_size
 from woomera_milter.errors import TemporaryError
 from woomera_milter.submission import smtp

@@ -1,6 +1,6 @@
 """The sections and keys of config.yaml, with their defaults; config.yaml at the top explains each.
 
-What one value may be is in values.py and names.py, what holds between keys in rules.py.
+What one value may be is in values.py and names.py, what holds between keys in rules.py and doubts.py.
 """
 
 from datetime import timedelta

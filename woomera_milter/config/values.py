@@ -2,7 +2,7 @@
 
 Each parser takes what YAML gave (or the finished value, so that models can be built in code) and
 returns the finished value, or raises ValueError with one sentence: "VALUE is not ...; REMEDY".
-Numbers, dates and truth words reach the parsers as the text that was written (config.py sees to
+Numbers, dates and truth words reach the parsers as the text that was written (yaml_file.py sees to
 that): a password 0123 stays one, and messages show values as the file has them.
 """
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from woomera_milter import config, log
-from woomera_milter.clock import Deadline
+from woomera_milter.clock import Deadline, rfc3339
 from woomera_milter.message import contents as mime
 from woomera_milter.message.contents import BodyText, Protection
 from woomera_milter.message.decoding import HeaderSummary, header_summary
@@ -221,7 +221,7 @@ def _sidecar(
         "source": origin.source,
         "host": origin.host,
         "queue_id": origin.queue_id,
-        "received_at": _rfc3339(origin.received_at),
+        "received_at": rfc3339(origin.received_at),
         "envelope_sender": envelope.envelope_sender,
         "recipients": list(envelope.recipients),
         "header_from": facts.header_from,
@@ -233,7 +233,7 @@ def _sidecar(
         "attachments": listed(offloaded.attachments),
         "protection": offloaded.contents.protection,
         "notice_headers": _notice_headers(source, headers),
-        "links_expire_at": _rfc3339(offloaded.links_expire_at),
+        "links_expire_at": rfc3339(offloaded.links_expire_at),
         "resent": [],
     }
 
@@ -244,7 +244,3 @@ def _notice_headers(source: Source, headers: Sequence[HeaderField]) -> list[list
     except Exception as error:  # a boundary, as above: resend can do without them
         log.degraded(source.queue_id, source.id, "headers for resend", type(error).__name__)
         return []
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

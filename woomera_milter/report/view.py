@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from woomera_milter.clock import rfc3339
 from woomera_milter.milter.counters import STORE_BUCKETS, Amount, Tally
 from woomera_milter.report.figures import Host, Statistics, StoredMessage, Usage
 from woomera_milter.report.letter import Bar, Bulletin, Figure, Table
@@ -58,7 +59,7 @@ def document(statistics: Statistics) -> dict[str, Any]:
         "hosts": [_host_document(name, host) for name, host in sorted(statistics.hosts.items())],
         "attention": [
             {"kind": it.kind, "text": it.text, "remedy": it.remedy, "details": list(it.details)}
-            for it in needed(statistics, _rfc3339)
+            for it in needed(statistics, rfc3339)
         ],
     }
 
@@ -69,7 +70,7 @@ def _host_document(name: str, host: Host) -> dict[str, Any]:
         "host": name,
         **{part: tally[part] for part in ("passed", "intercepted", "failed")},
         "archived": host.archived.document(),
-        "seen_at": _rfc3339(host.seen_at) if host.seen_at else None,
+        "seen_at": rfc3339(host.seen_at) if host.seen_at else None,
     }
 
 
@@ -184,7 +185,3 @@ def _in_zone(zone: ZoneInfo) -> SayWhen:
         return f"{there.day} {there:%b %H:%M %Z}"
 
     return say_when
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")

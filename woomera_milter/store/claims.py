@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter
 
+from woomera_milter.clock import rfc3339
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.store.documents import Moment, shaped
 from woomera_milter.store.objects import Document, Store
@@ -225,4 +226,4 @@ def _joined(before: Sequence[str], now: Sequence[str]) -> list[str]:
 
 
 def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(datetime.now(UTC))

@@ -22,6 +22,7 @@ from botocore.exceptions import (
 )
 
 from woomera_milter import aws, config
+from woomera_milter.clock import rfc3339
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.store.cloudfront import CloudFrontSigner
 
@@ -70,7 +71,7 @@ class Signer:
             ends_at = self._end(now, object_ends_at)
         if ends_at < least:
             raise _error(
-                f"a link would end at {ends_at:%Y-%m-%dT%H:%M:%SZ}, sooner than links.minimum allows",
+                f"a link would end at {rfc3339(ends_at)}, sooner than links.minimum allows",
                 _KEEP_LONGER if object_ends_at <= ends_at + timedelta(seconds=1) else _REMEDY,
             )
         return ends_at

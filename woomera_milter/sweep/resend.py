@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from woomera_milter import config, log
-from woomera_milter.clock import Deadline
+from woomera_milter.clock import Deadline, rfc3339
 from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import HeaderField, parse_header_block
@@ -121,10 +121,10 @@ class Resend:
             return
         current = sidecar
         for _ in range(_RECORD_TRIES):
-            resent = [*current.value["resent"], {"at": _rfc3339(now), "to": list(to)}]
+            resent = [*current.value["resent"], {"at": rfc3339(now), "to": list(to)}]
             changed = current.value | {
                 "attachments": listed(offloaded.attachments),
-                "links_expire_at": _rfc3339(offloaded.links_expire_at),
+                "links_expire_at": rfc3339(offloaded.links_expire_at),
                 "resent": resent,
             }
             if self._store.replace_json(current.key, changed, current.etag):
@@ -152,7 +152,3 @@ def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
             reason="recipients",
         )
     return one[:1]
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,11 +7,11 @@ was dealt with, a day before the last sweep that saw all of its kind is not look
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from pydantic import BaseModel, TypeAdapter
 
-from woomera_milter.clock import moment
+from woomera_milter.clock import moment, rfc3339
 from woomera_milter.store.documents import Moment, shaped
 from woomera_milter.store.objects import Store
 
@@ -93,12 +93,8 @@ def save(store: Store, watermark: Watermark) -> None:
     """Record how far sweeps have come."""
     value = {
         "prefix": watermark.prefix,
-        "recent_until": _rfc3339(watermark.recent_until),
-        "all_until": _rfc3339(watermark.all_until),
+        "recent_until": rfc3339(watermark.recent_until),
+        "all_until": rfc3339(watermark.all_until),
         "retry": watermark.retry,
     }
     store.put_json(_KEY, value)
-
-
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
