@@ -38,8 +38,7 @@ from woomera_milter.message.size import (
 from woomera_milter.message.spool import SpooledMessage, SpoolReader
 from woomera_milter.message.wire import WINDOW_BYTES, Form, WireMessage
 from woomera_milter.milter.counters import Counters
-from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
-from woomera_milter.milter.session import Session
+from woomera_milter.milter.session import OverLimit, Replacement, Session
 from woomera_milter.store.objects import Listed
 from woomera_milter.sweep.copies import fetch, wire_form
 
@@ -91,7 +90,7 @@ def check_measure(data: bytes) -> set[Hashable]:
     }
 
 
-class _Capture(Interceptor):
+class _Capture:
     """Takes over-limit messages for stored, and keeps the last one."""
 
     def __init__(self) -> None:
@@ -114,13 +113,13 @@ def check_session(data: bytes) -> set[Hashable]:
     capture = _Capture()
     milter = configuration().milter.model_copy(update={"spool": Path(_folder().name)})
     settings = configuration().model_copy(update={"limit": 0, "milter": milter})
-    with closing(Session(settings, capture, _workers(), Counters(), "s@example.com")) as session:
+    with closing(Session(settings, capture.intercept, _workers(), Counters(), "s@example.com")) as session:
         for name, value in headers:
             session.add_header(name, value.replace(CRLF, b"\n"))
         session.end_headers("4AO9", None)
         for piece in _cut(body, chance_of(data)):
             session.add_body(piece)
-        outcome = session.end_message(lambda: None)
+        outcome = session.decide(lambda: None)
     require(isinstance(outcome, Replacement), f"the message was not intercepted: {outcome}")
     shown = [field for field in headers if field.name.lower() not in ("bcc", "resent-bcc")]
     expected = b"".join(map(to_wire, shown)) + CRLF + body

@@ -4,14 +4,13 @@ Whatever goes wrong, the message passes; what should have been kept and was not 
 """
 
 import socket
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from woomera_milter import log
 from woomera_milter.archive.spool import ArchiveSpool, Draft
 from woomera_milter.errors import WoomeraError
 from woomera_milter.milter.destinations import Destinations
-from woomera_milter.milter.transaction import Transaction, Verdict
+from woomera_milter.milter.transaction import Mta, Transaction, Verdict
 
 
 class ArchiveSession(Transaction):
@@ -68,7 +67,7 @@ class ArchiveSession(Transaction):
         except Exception as error:  # the boundary: mail passes, whatever broke
             self._give_up(error)
 
-    def end_message(self, progress: Callable[[], None]) -> Verdict:
+    def end_message(self, mta: Mta) -> Verdict:
         """Keep the copy, and let the message pass."""
         if self._draft is None:
             return Verdict.PASS

@@ -1,7 +1,6 @@
 """The commands of the archive: the milter that keeps copies, and what moves them to S3."""
 
 import json
-import os
 import socket
 import sys
 from collections.abc import Iterable, Sequence
@@ -22,24 +21,17 @@ from woomera_milter.config.values import format_size
 from woomera_milter.errors import WoomeraError
 from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount
-from woomera_milter.milter.destinations import Destinations
 from woomera_milter.store.objects import Store
 from woomera_milter.text.wording import counted
 
 
 def serve(configuration: config.Config) -> None:
     """Serve the archive milter until SIGTERM; raise WoomeraError where it cannot keep copies."""
-    from woomera_milter.milter import (
-        connection,  # here, so that `woomera check` can say that libmilter is missing
+    from woomera_milter.archive import (
+        server,  # here, so that `woomera check` can say that libmilter is missing
     )
 
-    spool = _spool(configuration)
-    spool.free_bytes()
-    settings = configuration.milter
-    connection.serve_archive(configuration, spool, Destinations(settings.mailers, settings.sendmail))
-    # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
-    sys.stderr.flush()
-    os._exit(0)
+    server.serve(configuration)
 
 
 class ManyValues(click.Command):

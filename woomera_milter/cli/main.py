@@ -1,6 +1,5 @@
 """The commands: builds collaborators from the config, and turns errors into exit statuses."""
 
-import os
 import socket
 import sys
 from datetime import UTC, datetime
@@ -59,7 +58,7 @@ def main(context: click.Context, path: Path, log_level: str) -> None:
 def milter_command(path: Path) -> None:
     """Serve sendmail's milter socket in the foreground, until SIGTERM."""
     from woomera_milter.milter import (
-        connection,  # here, so that `woomera check` can say that libmilter is missing
+        server,  # here, so that `woomera check` can say that libmilter is missing
     )
 
     configuration = load(path)
@@ -70,10 +69,7 @@ def milter_command(path: Path) -> None:
         socket.gethostname(),
         configuration.milter.stats_every,
     )
-    connection.serve(configuration, _interceptor(configuration), counters, snapshots)
-    # libmilter's threads may still sit in connections of the MTA's; there is nothing left to finish.
-    sys.stderr.flush()
-    os._exit(0)
+    server.serve_main(configuration, _interceptor(configuration).intercept, counters, snapshots)
 
 
 @main.command("archive-milter")

@@ -2,48 +2,16 @@
 
 import secrets
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
-from woomera_milter.message.envelope import Envelope
-from woomera_milter.message.fields import HeaderField
-from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.destinations import Destinations
-from woomera_milter.notice.header_edits import HeaderChange, header_changes, remaining_bytes
+from woomera_milter.milter.session import OverLimit, Replacement
+from woomera_milter.notice.header_edits import header_changes, remaining_bytes
 from woomera_milter.notice.notice import Composer, Links
 from woomera_milter.offload.announcement import facts_of
 from woomera_milter.offload.offload import Offload, Offloaded, Origin
-
-
-@dataclass(frozen=True, slots=True)
-class OverLimit:
-    """A message that the relay would refuse. `mailers` are those sendmail named for its recipients."""
-
-    message: SpooledMessage
-    envelope: Envelope
-    mailers: frozenset[str]
-    headers: Sequence[HeaderField]
-    queue_id: str
-    measured_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF).
-
-    The rest is for the log: `store_s` is the time that storing and signing took.
-    """
-
-    queue_id: str
-    header_changes: Sequence[HeaderChange]
-    body: bytes
-    message_id: str
-    measured_bytes: int
-    store_s: float
-    links_expire_at: datetime
 
 
 class Interceptor:

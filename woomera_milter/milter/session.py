@@ -2,22 +2,61 @@
 
 import concurrent.futures
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import datetime
 from math import inf
+from typing import TYPE_CHECKING
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
+from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.fields import HeaderField
 from woomera_milter.message.size import Measure, proves_small
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.counters import Counters
-from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
-from woomera_milter.milter.transaction import Transaction, Verdict
+from woomera_milter.milter.transaction import Mta, Transaction, Verdict
+
+if TYPE_CHECKING:
+    from woomera_milter.notice.header_edits import HeaderChange
 
 # progress restarts sendmail's R timeout (libmilter API, smfi_progress), which may be as short as 10 s.
 PROGRESS_EVERY_S = 3.0
 _HASH_EVERY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """A message that the relay would refuse. `mailers` are those sendmail named for its recipients."""
+
+    message: SpooledMessage
+    envelope: Envelope
+    mailers: frozenset[str]
+    headers: Sequence[HeaderField]
+    queue_id: str
+    measured_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF).
+
+    The rest is for the log: `store_s` is the time that storing and signing took.
+    """
+
+    queue_id: str
+    header_changes: "Sequence[HeaderChange]"
+    body: bytes
+    message_id: str
+    measured_bytes: int
+    store_s: float
+    links_expire_at: datetime
+
+
+Intercept = Callable[[OverLimit, Deadline], Replacement | None]
+"""Stores a message and returns what replaces it; None: it is not for the relay. Raises WoomeraError."""
 
 
 class Session(Transaction):
@@ -26,7 +65,7 @@ class Session(Transaction):
     def __init__(
         self,
         configuration: config.Config,
-        interceptor: Interceptor,
+        intercept: Intercept,
         workers: Executor,
         counters: Counters,
         envelope_sender: str,
@@ -34,7 +73,7 @@ class Session(Transaction):
         super().__init__(envelope_sender)
         self._milter = configuration.milter
         self._limit_bytes = configuration.limit
-        self._interceptor = interceptor
+        self._intercept = intercept
         self._workers = workers
         self._counters = counters
         self._queue_id = ""
@@ -92,7 +131,29 @@ class Session(Transaction):
         with contextlib.suppress(RuntimeError):  # the process ends: the client hears so at the end of message
             self._workers.submit(message.hash_ahead)
 
-    def end_message(self, progress: Callable[[], None]) -> Replacement | Verdict:
+    def end_message(self, mta: Mta) -> Verdict:
+        """Decide, and have the MTA put the notice in the place of an over-limit message."""
+        decision = self.decide(mta.report_progress)
+        if isinstance(decision, Verdict):
+            return decision
+        try:
+            mta.replace_message(decision.header_changes, decision.body)
+        except TemporaryError as error:
+            # Whatever on_failure says: half a change must not pass.
+            log.failed(self._queue_id, error.reason, Verdict.TEMPFAIL.value, str(error))
+            self._counters.failed(self._queue_id, error.reason, passed=False)
+            return Verdict.TEMPFAIL
+        log.intercepted(
+            self._queue_id,
+            decision.message_id,
+            measured_bytes=decision.measured_bytes,
+            store_s=decision.store_s,
+            expires_at=decision.links_expire_at,
+        )
+        self._counters.intercepted(self._measure.wire_bytes, decision.store_s)
+        return Verdict.PASS
+
+    def decide(self, progress: Callable[[], None]) -> Replacement | Verdict:
         """Decide. An over-limit message is stored and verified when this returns its replacement.
 
         Calls `progress` every few seconds. Never raises: any failure becomes what milter.on_failure says.
@@ -101,7 +162,7 @@ class Session(Transaction):
             measured_bytes = self._measure.measured_bytes + self._milter.allowance
             if measured_bytes <= self._limit_bytes:
                 return self._passes("within the limit", measured_bytes)
-            replacement = self._intercept(measured_bytes, progress)
+            replacement = self._stored(measured_bytes, progress)
         except WoomeraError as error:
             log.failed(self._queue_id, error.reason, self._milter.on_failure, str(error))
             return self._fails(error.reason)
@@ -120,23 +181,13 @@ class Session(Transaction):
         self._counters.failed(self._queue_id, reason, passed=verdict is Verdict.PASS)
         return verdict
 
-    def replaced(self, replacement: Replacement) -> None:
-        """Count it as intercepted."""
-        super().replaced(replacement)
-        self._counters.intercepted(self._measure.wire_bytes, replacement.store_s)
-
-    def not_replaced(self, replacement: Replacement) -> Verdict:
-        """Count it as failed."""
-        self._counters.failed(self._queue_id, "mta", passed=False)
-        return super().not_replaced(replacement)
-
-    def _intercept(self, measured_bytes: int, progress: Callable[[], None]) -> Replacement | None:
+    def _stored(self, measured_bytes: int, progress: Callable[[], None]) -> Replacement | None:
         if self._message is None:
             raise self._spool_failure or TemporaryError("the message was not spooled", reason="spool")
         message = self._message
         deadline = Deadline(self._milter.deadline.total_seconds())
         work = self._workers.submit(
-            self._interceptor.intercept,
+            self._intercept,
             OverLimit(
                 message=message,
                 envelope=self._envelope,

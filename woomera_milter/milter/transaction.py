@@ -4,21 +4,33 @@ Knows nothing of libmilter: `connection.py` calls it and carries out what it dec
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
+from typing import TYPE_CHECKING, Protocol
 
-from woomera_milter import log
 from woomera_milter.message.envelope import HIDDEN_FIELDS, Envelope
 from woomera_milter.message.fields import HeaderField
-from woomera_milter.milter.intercept import Replacement
+
+if TYPE_CHECKING:  # else the archive milter, which composes nothing, would load what composes notices
+    from woomera_milter.notice.header_edits import HeaderChange
 
 
 class Verdict(Enum):
-    """What becomes of a message that is not replaced."""
+    """What the MTA hears at the end of a message."""
 
     PASS = "pass"
     TEMPFAIL = "tempfail"
     REJECT = "reject"
+
+
+class Mta(Protocol):
+    """What can be asked of the MTA at the end of a message. Methods raise TemporaryError where it is gone."""
+
+    def report_progress(self) -> None:
+        """Have it wait on."""
+
+    def replace_message(self, changes: "Sequence[HeaderChange]", body: bytes) -> None:
+        """Have it apply the changes in order, then take the body (CRLF)."""
 
 
 class Transaction(ABC):
@@ -57,25 +69,8 @@ class Transaction(ABC):
         """Take the next octets of the body, in wire form."""
 
     @abstractmethod
-    def end_message(self, progress: Callable[[], None]) -> Replacement | Verdict:
-        """Decide; call `progress` every few seconds. Never raises."""
-
-    def replaced(self, replacement: Replacement) -> None:
-        """The MTA has taken what `end_message` returned: only now the message is intercepted."""
-        log.intercepted(
-            replacement.queue_id,
-            replacement.message_id,
-            measured_bytes=replacement.measured_bytes,
-            store_s=replacement.store_s,
-            expires_at=replacement.links_expire_at,
-        )
-
-    def not_replaced(self, replacement: Replacement) -> Verdict:
-        """The MTA is gone or will not do it; whatever on_failure says, half a change must not pass."""
-        log.failed(
-            replacement.queue_id, "mta", Verdict.TEMPFAIL.value, "the MTA refused a change to the message"
-        )
-        return Verdict.TEMPFAIL
+    def end_message(self, mta: Mta) -> Verdict:
+        """Decide, and have the MTA carry it out. Never raises."""
 
     @abstractmethod
     def close(self) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.milter.interceptions import ObedientMta
 from woomera_milter.archive.session import ArchiveSession
 from woomera_milter.archive.spool import ArchiveSpool, Draft
 from woomera_milter.milter.destinations import Destinations
@@ -50,7 +51,7 @@ def test_mistake_of_ours_lets_the_message_pass_and_leaves_nothing(spool: BrokenS
     if session.end_headers("6AO00001", 1000):
         session.add_body(b"text\r\n")
         session.add_body(b"text\r\n")
-        assert session.end_message(lambda: None) is Verdict.PASS
+        assert session.end_message(ObedientMta()) is Verdict.PASS
     session.close()
 
     assert list(spool.folder.iterdir()) == []

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.milter.interceptions import MakeSession
+from tests.unit.milter.interceptions import Interceptions, MakeSession
 from woomera_milter import config
 from woomera_milter.milter.counters import Counters
-from woomera_milter.milter.intercept import Interceptor
 from woomera_milter.milter.session import Session
 
 
@@ -30,11 +29,11 @@ def make_session(workers: ThreadPoolExecutor, counters: Counters, tmp_path: Path
     """make_session(interceptor, **keys of milter): a session that has seen MAIL FROM."""
     sessions = []
 
-    def make(interceptor: Interceptor, **milter: Any) -> Session:
+    def make(interceptor: Interceptions, **milter: Any) -> Session:
         settings = {"spool": str(tmp_path)} | milter
         data = {"limit": "1MB", "storage": {"bucket": "example-large-mail"}, "milter": settings}
         configuration = config.validate(data, "config.yaml")
-        session = Session(configuration, interceptor, workers, counters, "sender@example.com")
+        session = Session(configuration, interceptor.intercept, workers, counters, "sender@example.com")
         sessions.append(session)
         return session
 

@@ -2,14 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from woomera_milter.clock import Deadline
 from woomera_milter.milter.counters import Counters, Tally
-from woomera_milter.milter.intercept import Interceptor, OverLimit, Replacement
-from woomera_milter.milter.session import Session
+from woomera_milter.milter.session import OverLimit, Replacement, Session
+from woomera_milter.notice.header_edits import HeaderChange
 
 LIMIT_BYTES = 1024 * 1024
 ALLOWANCE_BYTES = 2048
@@ -20,7 +20,7 @@ PATIENCE_S = 10
 LINKS_END = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
-class Interceptions(Interceptor):
+class Interceptions:
     """Plays the interceptor: remembers what it was asked for and does what the test says."""
 
     def __init__(self, answer: Callable[[OverLimit, Deadline], Replacement | None]) -> None:
@@ -58,6 +58,21 @@ def receive(session: Session, body: bytes = OVER, *, msg_size: int | None = None
 
 def no_progress() -> None:
     pass
+
+
+class ObedientMta:
+    """Plays the MTA that takes every change, after it has looked at what the test says."""
+
+    def __init__(self, before: Callable[[], object] = no_progress) -> None:
+        self._before = before
+        self.bodies: list[bytes] = []
+
+    def report_progress(self) -> None:
+        pass
+
+    def replace_message(self, _: Sequence[HeaderChange], body: bytes) -> None:
+        self._before()
+        self.bodies.append(body)
 
 
 def octets_of(over: OverLimit) -> bytes:

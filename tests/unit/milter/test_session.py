@@ -24,8 +24,8 @@ from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.milter.counters import Counters
-from woomera_milter.milter.intercept import OverLimit, Replacement
-from woomera_milter.milter.session import Verdict
+from woomera_milter.milter.session import OverLimit, Replacement
+from woomera_milter.milter.transaction import Verdict
 
 
 def fails_with(error: Exception) -> Interceptions:
@@ -52,7 +52,7 @@ def test_message_is_intercepted_from_the_first_byte_over_the_limit(
     lines, rest = divmod(body_bytes - len(LINE), len(LINE))
 
     receive(session, LINE * lines + b"x" * rest + LINE)
-    decision = session.end_message(no_progress)
+    decision = session.decide(no_progress)
 
     assert isinstance(decision, Replacement) == is_intercepted
     assert [over.measured_bytes for over in interceptor.asked] == [LIMIT_BYTES + 1] * is_intercepted
@@ -80,7 +80,7 @@ def test_message_that_is_not_for_the_relay_passes(make_session: MakeSession) -> 
 
     receive(session)
 
-    assert session.end_message(no_progress) is Verdict.PASS
+    assert session.decide(no_progress) is Verdict.PASS
 
 
 def test_interceptor_gets_the_message_as_sent_without_bcc_and_all_that_belongs_to_it(
@@ -103,7 +103,7 @@ def test_interceptor_gets_the_message_as_sent_without_bcc_and_all_that_belongs_t
     session.end_headers("4AO9Xk1S012345", None)
     session.add_body(OVER)
 
-    decision = session.end_message(no_progress)
+    decision = session.decide(no_progress)
 
     [over] = interceptor.asked
     assert decision == replaces(over, Deadline(0))
@@ -134,7 +134,7 @@ def test_any_failure_becomes_what_on_failure_says(
 
     receive(session)
 
-    assert session.end_message(no_progress) is Verdict(on_failure)
+    assert session.decide(no_progress) is Verdict(on_failure)
 
 
 def test_failure_is_logged_with_queue_id_reason_and_answer(
@@ -143,7 +143,7 @@ def test_failure_is_logged_with_queue_id_reason_and_answer(
     session = make_session(fails_with(TemporaryError("S3 is down", remedy="wait", reason="store")))
 
     receive(session)
-    session.end_message(no_progress)
+    session.decide(no_progress)
 
     assert caplog.messages == [
         '4AO9Xk1S012345: failed reason=store answer=tempfail problem="S3 is down; wait"'
@@ -156,7 +156,7 @@ def test_mistake_of_ours_is_logged_by_its_place_and_without_its_text(
     session = make_session(fails_with(KeyError("recipient@example.org")))
 
     receive(session)
-    session.end_message(no_progress)
+    session.decide(no_progress)
 
     [line] = caplog.messages
     assert line.startswith("4AO9Xk1S012345: crashed answer=tempfail error=KeyError at=")
@@ -172,7 +172,7 @@ def test_spool_that_fails_is_no_matter_for_a_message_within_the_limit(
 
     receive(session, b"short\r\n")
 
-    assert session.end_message(no_progress) is Verdict.PASS
+    assert session.decide(no_progress) is Verdict.PASS
     assert interceptor.asked == []
 
 
@@ -184,7 +184,7 @@ def test_spool_that_fails_is_a_failure_for_a_message_over_the_limit(
 
     receive(session)
 
-    assert session.end_message(no_progress) is Verdict.TEMPFAIL
+    assert session.decide(no_progress) is Verdict.TEMPFAIL
     assert interceptor.asked == []
     assert "reason=spool" in caplog.text
     assert "milter.spool: " in caplog.text
@@ -204,7 +204,7 @@ def test_spool_that_fails_amid_the_body_is_a_failure_and_nothing_more_is_written
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, was_ignored)
 
-    assert session.end_message(no_progress) is Verdict.TEMPFAIL
+    assert session.decide(no_progress) is Verdict.TEMPFAIL
     assert interceptor.asked == []
 
 
@@ -217,7 +217,7 @@ def test_failure_counts_by_its_reason_and_where_it_passed_over_the_limit(
 ) -> None:
     session = make_session(fails_with(error), on_failure=on_failure)
     receive(session)
-    session.end_message(no_progress)
+    session.decide(no_progress)
     tally = only_tally(counters)
     assert (tally.failed, tally.passed_over_limit, tally.passed.count) == ({reason: 1}, passed, 0)
     assert [(it.queue_id, it.reason) for it in tally.recent_failures] == [("4AO9Xk1S012345", reason)]

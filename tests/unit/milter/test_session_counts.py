@@ -9,15 +9,16 @@ from tests.unit.milter.interceptions import (
     OVER,
     Interceptions,
     MakeSession,
+    ObedientMta,
     no_progress,
     only_tally,
     receive,
     replaces,
 )
 from woomera_milter import log
+from woomera_milter.errors import TemporaryError
 from woomera_milter.milter.counters import Amount, Counters, Tally
-from woomera_milter.milter.intercept import Replacement
-from woomera_milter.milter.session import Verdict
+from woomera_milter.milter.transaction import Verdict
 
 
 def test_message_that_is_not_read_counts_as_passed_with_what_msg_size_says(
@@ -32,14 +33,14 @@ def test_message_within_the_limit_counts_as_passed_with_its_octets_on_the_wire(
 ) -> None:
     session = make_session(Interceptions(replaces))
     receive(session, b"short\r\n")
-    session.end_message(no_progress)
+    session.decide(no_progress)
     assert only_tally(counters).passed == Amount(1, len(HEADERS + b"short\r\n"))
 
 
 def test_message_not_for_the_relay_counts_as_passed(make_session: MakeSession, counters: Counters) -> None:
     session = make_session(Interceptions(lambda over, deadline: None))
     receive(session)
-    session.end_message(no_progress)
+    session.decide(no_progress)
     assert only_tally(counters).passed == Amount(1, len(HEADERS + OVER))
 
 
@@ -49,12 +50,14 @@ def test_message_counts_and_is_logged_as_intercepted_once_the_mta_has_its_replac
     caplog.set_level(logging.INFO, log.logger.name)
     session = make_session(Interceptions(replaces))
     receive(session)
-    decision = session.end_message(no_progress)
-    assert isinstance(decision, Replacement)
-    assert only_tally(counters) == Tally()
-    assert caplog.messages == []
 
-    session.replaced(decision)
+    def nothing_is_counted_or_logged_yet() -> None:
+        assert only_tally(counters) == Tally()
+        assert caplog.messages == []
+
+    mta = ObedientMta(nothing_is_counted_or_logged_yet)
+    assert session.end_message(mta) is Verdict.PASS
+    assert mta.bodies == [b"notice\r\n"]
 
     tally = only_tally(counters)
     assert (tally.intercepted, tally.store_seconds) == (Amount(1, len(HEADERS + OVER)), {"0.5": 1})
@@ -66,10 +69,11 @@ def test_replacement_that_the_mta_refuses_counts_as_failed_alone(
 ) -> None:
     session = make_session(Interceptions(replaces), on_failure="pass")
     receive(session)
-    decision = session.end_message(no_progress)
-    assert isinstance(decision, Replacement)
 
-    assert session.not_replaced(decision) is Verdict.TEMPFAIL
+    def refuse() -> None:
+        raise TemporaryError("the MTA refused a change to the message", reason="mta")
+
+    assert session.end_message(ObedientMta(refuse)) is Verdict.TEMPFAIL
 
     tally = only_tally(counters)
     assert (tally.intercepted.count, tally.failed, tally.passed_over_limit) == (0, {"mta": 1}, 0)

@@ -21,7 +21,7 @@ from tests.unit.milter.interceptions import (
 )
 from woomera_milter.clock import Deadline
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.milter.intercept import OverLimit, Replacement
+from woomera_milter.milter.session import OverLimit, Replacement
 from woomera_milter.milter.transaction import Verdict
 
 BODY = OVER * 4
@@ -61,7 +61,7 @@ def test_message_is_hashed_on_the_way_where_msg_size_shows_it_to_be_over_the_lim
     receive(session, BODY, msg_size=msg_size)
 
     assert workers.tasks.count(SpooledMessage.hash_ahead.__name__) == hashings
-    assert isinstance(session.end_message(no_progress), Replacement)
+    assert isinstance(session.decide(no_progress), Replacement)
 
 
 def test_hashing_that_comes_too_late_finds_nothing_to_do(
@@ -85,4 +85,4 @@ def test_milter_that_ends_amid_a_message_still_answers_its_end(
 
     receive(session, BODY, msg_size=LIMIT_BYTES + 1)
 
-    assert session.end_message(no_progress) is Verdict.TEMPFAIL
+    assert session.decide(no_progress) is Verdict.TEMPFAIL

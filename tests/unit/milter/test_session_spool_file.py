@@ -27,12 +27,12 @@ def leave_amid_the_body(session: Session) -> None:
 
 def end_within_the_limit(session: Session) -> None:
     receive(session, b"short\r\n")
-    session.end_message(no_progress)
+    session.decide(no_progress)
 
 
 def end_over_the_limit(session: Session) -> None:
     receive(session)
-    session.end_message(no_progress)
+    session.decide(no_progress)
 
 
 @pytest.mark.parametrize(

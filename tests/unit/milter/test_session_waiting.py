@@ -21,8 +21,8 @@ from tests.unit.milter.interceptions import (
 )
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
-from woomera_milter.milter.intercept import OverLimit, Replacement
-from woomera_milter.milter.session import Verdict
+from woomera_milter.milter.session import OverLimit, Replacement
+from woomera_milter.milter.transaction import Verdict
 
 
 class Gate:
@@ -46,7 +46,7 @@ def test_client_hears_the_verdict_at_the_deadline_though_the_worker_goes_on(
     session = make_session(Interceptions(gate), deadline="1s")
     receive(session)
 
-    decision = session.end_message(no_progress)
+    decision = session.decide(no_progress)
     gate.opened.set()
 
     assert decision is Verdict.TEMPFAIL
@@ -66,7 +66,7 @@ def test_file_stays_open_for_the_worker_past_the_deadline_and_is_closed_when_it_
     session = make_session(interceptor, deadline="1s")
     receive(session)
 
-    session.end_message(no_progress)
+    session.decide(no_progress)
     session.close()
     gate.opened.set()
     workers.shutdown(wait=True)
@@ -83,7 +83,7 @@ def test_messages_beyond_max_concurrent_wait_for_their_turn(make_session: MakeSe
     receive(second)
 
     with ThreadPoolExecutor(2) as clients:
-        decisions = [clients.submit(session.end_message, no_progress) for session in (first, second)]
+        decisions = [clients.submit(session.decide, no_progress) for session in (first, second)]
         assert gate.entered.wait(PATIENCE_S)
         gate.opened.set()
 
@@ -100,9 +100,9 @@ def test_message_whose_turn_does_not_come_before_the_deadline_fails_and_is_never
     receive(second)
 
     with ThreadPoolExecutor(1) as client:
-        storing = client.submit(first.end_message, no_progress)
+        storing = client.submit(first.decide, no_progress)
         assert gate.entered.wait(PATIENCE_S)
-        decision = second.end_message(no_progress)
+        decision = second.decide(no_progress)
         assert open_files_below(tmp_path) == 1  # that of the first
         gate.opened.set()
         assert isinstance(storing.result(), Replacement)
@@ -117,7 +117,7 @@ def test_mta_hears_of_progress_while_a_message_is_stored(make_session: MakeSessi
     session = make_session(Interceptions(gate))
     receive(session)
 
-    decision = session.end_message(progress=gate.opened.set)  # without progress it would never be stored
+    decision = session.decide(progress=gate.opened.set)  # without progress it would never be stored
 
     assert isinstance(decision, Replacement)
 
@@ -135,9 +135,9 @@ def test_message_of_an_mta_that_hung_up_is_given_up_before_its_turn_comes(
         raise TemporaryError("the MTA hung up", reason="mta")
 
     with ThreadPoolExecutor(1) as client:
-        client.submit(first.end_message, no_progress)
+        client.submit(first.decide, no_progress)
         assert gate.entered.wait(PATIENCE_S)
-        decision = second.end_message(hung_up)
+        decision = second.decide(hung_up)
         assert open_files_below(tmp_path) == 1
         gate.opened.set()
     workers.shutdown(wait=True)
