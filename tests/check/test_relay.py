@@ -14,7 +14,7 @@ from woomera_milter.check.finding import Finding
 from woomera_milter.check.sendmail_cf import SmartHost
 from woomera_milter.config.values import MB
 from woomera_milter.errors import TemporaryError
-from woomera_milter.submission.smtp import Greeting
+from woomera_milter.submission.smtp import ServerGreeting
 
 from .conftest import configured, troubles
 
@@ -59,7 +59,7 @@ def test_relay_whose_certificate_is_not_trusted_is_a_failure(
 def test_relay_without_encryption_is_a_warning_unless_it_is_this_host(host: str, status: str) -> None:
     relay = SmartHost("relay", host, 25)
 
-    assert check_relay.encryption(relay, Greeting({}, encrypted=False)).status == status
+    assert check_relay.encryption(relay, ServerGreeting({}, encrypted=False)).status == status
 
 
 def test_relay_that_is_down_is_an_error_that_may_pass() -> None:
@@ -91,7 +91,7 @@ def test_relay_that_hangs_up_is_an_error_that_may_pass() -> None:
 def test_limit_is_compared_with_what_the_relay_takes(
     host: str, size: str | None, limit_bytes: int, status: str, words: str
 ) -> None:
-    greeting = Greeting({} if size is None else {"size": size}, encrypted=True)
+    greeting = ServerGreeting({} if size is None else {"size": size}, encrypted=True)
     found = check_relay.limit(SmartHost("relay", host, 587), greeting, limit_bytes)
 
     assert found.status == status

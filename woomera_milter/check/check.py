@@ -10,7 +10,7 @@ from woomera_milter import config
 from woomera_milter.check import archive, filters, links, milter, s3, sendmail, sendmail_cf, ses
 from woomera_milter.check import host as check_host
 from woomera_milter.check import relay as check_relay
-from woomera_milter.check.finding import Finding, Status, carefully, failed, passed
+from woomera_milter.check.finding import Finding, Status, failed, guarded, passed
 from woomera_milter.check.sendmail_cf import SendmailCf
 from woomera_milter.errors import ConfigError, WoomeraError
 from woomera_milter.store.inspection import Bucket
@@ -114,4 +114,4 @@ def _keeps_archive(configuration: config.Config, cf: SendmailCf | None) -> bool:
 
 
 def _area(name: str, *looks: Callable[[], Iterable[Finding]]) -> Area:
-    return Area(name, tuple(finding for look in looks for finding in carefully(name, look)))
+    return Area(name, tuple(finding for look in looks for finding in guarded(name, look)))

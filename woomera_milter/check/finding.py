@@ -45,7 +45,7 @@ def failed(subject: str, error: WoomeraError) -> Finding:
     return failure(subject, error.problem, error.remedy, temporary=isinstance(error, TemporaryError))
 
 
-def carefully(subject: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
+def guarded(subject: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Finding]:
     """Yield what `look` finds; whatever it raises is a failure, and other things are still looked at."""
     try:
         yield from look()

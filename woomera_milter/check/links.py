@@ -56,7 +56,7 @@ def _life(life: timedelta, expires: timedelta) -> Finding:
 
 def _doors(link: str) -> Iterator[Finding]:
     yield _right_link(link)
-    forged = re.sub(r"(Signature=)(.)", lambda it: it[1] + ("1" if it[2] == "0" else "0"), link)
+    forged = re.sub(r"(Signature=)(.)", lambda found: found[1] + ("1" if found[2] == "0" else "0"), link)
     yield _closed("wrong signature", forged, "a link whose signature is wrong")
     yield _closed("no signature", link.partition("?")[0], "the address of a message without any signature")
 

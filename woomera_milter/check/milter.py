@@ -12,7 +12,7 @@ _CHANGES = ADD_HEADERS | CHANGE_BODY | CHANGE_HEADERS
 
 
 @dataclass(frozen=True, slots=True)
-class Role:
+class OurMilter:
     """One of our two milters: what becomes of mail while it is down, and what it asks to change."""
 
     command: str
@@ -21,8 +21,8 @@ class Role:
     changes: int
 
 
-MAIN = Role("milter", "milter.socket", "mail waits or passes, as the failure flag says", _CHANGES)
-ARCHIVE = Role("archive-milter", "archive.socket", "mail passes without a copy", 0)
+MAIN = OurMilter("milter", "milter.socket", "mail waits or passes, as the failure flag says", _CHANGES)
+ARCHIVE = OurMilter("archive-milter", "archive.socket", "mail passes without a copy", 0)
 
 
 def look(configuration: config.Config) -> Iterator[Finding]:
@@ -32,29 +32,29 @@ def look(configuration: config.Config) -> Iterator[Finding]:
     yield answers(MAIN, configuration.milter.socket, mailer, configuration.limit)
 
 
-def answers(role: Role, address: str, mailer: str, msg_size: int) -> Finding:
-    """Say whether the milter of this role answers the beginning of a message, of which nothing is left."""
-    remedy = f"start `woomera {role.command}`, and see what its log says"
+def answers(ours: OurMilter, address: str, mailer: str, msg_size: int) -> Finding:
+    """Say whether this milter of ours answers the beginning of a message, of which nothing is left."""
+    remedy = f"start `woomera {ours.command}`, and see what its log says"
     try:
         request = milter_client.probe(address, mailer, msg_size)
     except PermissionError:
         return failure(
-            role.subject,
+            ours.subject,
             f"this user may not connect to {address}",
             "run the check as the milter's user or as root",
         )
     except OSError:
-        detail = f"nobody answers at {address}: {role.while_down}"
-        return failure(role.subject, detail, remedy, temporary=True)
+        detail = f"nobody answers at {address}: {ours.while_down}"
+        return failure(ours.subject, detail, remedy, temporary=True)
     except ProbeError as error:
-        detail = f"what listens at {address} {error}: {role.while_down}"
-        return failure(role.subject, detail, remedy, temporary=True)
-    if request.actions & _CHANGES != role.changes or b"{msg_size}" not in request.macros:
+        detail = f"what listens at {address} {error}: {ours.while_down}"
+        return failure(ours.subject, detail, remedy, temporary=True)
+    if request.actions & _CHANGES != ours.changes or b"{msg_size}" not in request.macros:
         return failure(
-            role.subject,
+            ours.subject,
             f"another milter answers at {address}",
-            f"give `woomera {role.command}` a socket of its own, in config.yaml and in sendmail.mc",
+            f"give `woomera {ours.command}` a socket of its own, in config.yaml and in sendmail.mc",
         )
     return passed(
-        role.subject, f"the {role.command} answers at {address}, and asks sendmail for what it needs"
+        ours.subject, f"the {ours.command} answers at {address}, and asks sendmail for what it needs"
     )

@@ -34,7 +34,7 @@ def mail_host(mail: config.Mail) -> Finding:
     return passed("mail.host", f"{mail.host}:{mail.port} takes the mail of sweep, resend and report")
 
 
-def encryption(relay: SmartHost, greeting: smtp.Greeting) -> Finding:
+def encryption(relay: SmartHost, greeting: smtp.ServerGreeting) -> Finding:
     """Say whether mail goes to the relay in a way that others cannot read."""
     subject = "encryption"
     if greeting.certificate_problem:
@@ -54,7 +54,7 @@ def encryption(relay: SmartHost, greeting: smtp.Greeting) -> Finding:
     )
 
 
-def limit(relay: SmartHost, greeting: smtp.Greeting, limit_bytes: int) -> Finding:
+def limit(relay: SmartHost, greeting: smtp.ServerGreeting, limit_bytes: int) -> Finding:
     """Say whether `limit` is the relay's own.
 
     SIZE is the largest message in octets; where it is 0 or missing, nobody says (RFC 1870 section 4).

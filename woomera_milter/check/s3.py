@@ -13,7 +13,7 @@ from woomera_milter import config
 from woomera_milter.check.finding import Finding, failed, failure, passed, warning
 from woomera_milter.config.values import format_duration
 from woomera_milter.errors import WoomeraError
-from woomera_milter.store.inspection import Bucket, Greeting, code_of
+from woomera_milter.store.inspection import Bucket, BucketGreeting, code_of
 
 PROBE = b"Put here by `woomera check`. It may be deleted at any time.\n"
 WORST_SKEW = timedelta(minutes=15)
@@ -45,7 +45,7 @@ def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime)
     yield from _lifecycle(bucket, configuration)
 
 
-def _clock(greeting: Greeting, now: datetime) -> Iterator[Finding]:
+def _clock(greeting: BucketGreeting, now: datetime) -> Iterator[Finding]:
     if greeting.server_time is None:
         return
     skew = abs(greeting.server_time - now)
@@ -59,7 +59,7 @@ def _clock(greeting: Greeting, now: datetime) -> Iterator[Finding]:
         yield passed("clock", "agrees with S3's")
 
 
-def _region(greeting: Greeting, region: str) -> Iterator[Finding]:
+def _region(greeting: BucketGreeting, region: str) -> Iterator[Finding]:
     if greeting.region is None:
         return
     if greeting.region != region:

@@ -48,7 +48,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Mailer:
+class MailerLine:
     """An M line. `port` is that of a mailer that speaks SMTP; `max_recipients` None: as many as there are."""
 
     port: int
@@ -80,7 +80,7 @@ class SendmailCf:
     options: Mapping[str, tuple[str, ...]]
     macros: Mapping[str, str]
     defined_filters: Mapping[str, Filter]
-    mailers: Mapping[str, Mailer]
+    mailers: Mapping[str, MailerLine]
 
     def option(self, name: str, default: str = "") -> str:
         """Return the last value of an option, which is the one that holds."""
@@ -147,7 +147,7 @@ def parse(text: str, path: Path) -> SendmailCf:
     options: dict[str, tuple[str, ...]] = {}
     macros: dict[str, str] = {}
     filters: dict[str, Filter] = {}
-    mailers: dict[str, Mailer] = {}
+    mailers: dict[str, MailerLine] = {}
     for line in re.sub(r"\n[ \t]+", " ", text).splitlines():
         command, rest = line[:1], line[1:].strip()
         match command:
@@ -186,10 +186,10 @@ def _filter(name: str, fields: Mapping[str, str]) -> Filter:
     return Filter(name, fields.get("S", ""), fields.get("F", ""), timeouts)
 
 
-def _mailer(fields: Mapping[str, str]) -> Mailer:
+def _mailer(fields: Mapping[str, str]) -> MailerLine:
     port = re.match(r"(?:TCP|IPC)\s+\S+\s+(\S+)", fields.get("A", ""))
     most = fields.get("r", "")
-    return Mailer(_port(port[1]) if port else 25, int(most) if most.isdigit() else None)
+    return MailerLine(_port(port[1]) if port else 25, int(most) if most.isdigit() else None)
 
 
 def _daemon(options: str) -> Daemon:

@@ -27,7 +27,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class BucketGreeting:
     """What S3 tells to whoever asks, allowed to or not; None where a server does not tell."""
 
     region: str | None
@@ -43,7 +43,7 @@ class Bucket:
         self._client: S3Client = self._ask("connecting to S3", lambda: connect(storage, 1))
         self.region = self._client.meta.region_name
 
-    def greet(self) -> Greeting:
+    def greet(self) -> BucketGreeting:
         """Ask whether the bucket is there (HeadBucket); raise where no server answers."""
         refusal: WoomeraError | None = None
         try:
@@ -58,7 +58,7 @@ class Bucket:
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
         date = headers.get("date")
         server_time = parsedate_to_datetime(date) if date else None
-        return Greeting(headers.get("x-amz-bucket-region"), server_time, refusal)
+        return BucketGreeting(headers.get("x-amz-bucket-region"), server_time, refusal)
 
     def put(self, key: str, octets: bytes) -> str | None:
         """Store octets, encrypted as storage says; return how the server says that it encrypted them."""

@@ -132,7 +132,7 @@ class Smtp:
 
 
 @dataclass(frozen=True, slots=True)
-class Greeting:
+class ServerGreeting:
     """What a server says of itself: its extensions by EHLO keyword in lower case, with their parameters.
 
     They are those that it offers once the connection is encrypted, where it can be. `certificate_problem`
@@ -144,20 +144,20 @@ class Greeting:
     certificate_problem: str = ""
 
 
-def greet(host: str, port: int) -> Greeting:
+def greet(host: str, port: int) -> ServerGreeting:
     """Say EHLO, STARTTLS where that is offered, and QUIT. Raise TemporaryError where that fails."""
     try:
         with smtplib.SMTP(host, port, timeout=GREET_TIMEOUT_S) as connection:
             connection.ehlo_or_helo_if_needed()
             extensions = dict(connection.esmtp_features)
             if "starttls" not in extensions:
-                return Greeting(extensions, encrypted=False)
+                return ServerGreeting(extensions, encrypted=False)
             try:
                 connection.starttls(context=ssl.create_default_context())
             except ssl.SSLCertVerificationError as error:
-                return Greeting(extensions, encrypted=False, certificate_problem=error.verify_message)
+                return ServerGreeting(extensions, encrypted=False, certificate_problem=error.verify_message)
             connection.ehlo()
-            return Greeting(dict(connection.esmtp_features), encrypted=True)
+            return ServerGreeting(dict(connection.esmtp_features), encrypted=True)
     except OSError as error:  # smtplib's own are OSErrors too
         raise TemporaryError(
             f"{host}:{port} does not answer as a mail server: {error.strerror or type(error).__name__}",
