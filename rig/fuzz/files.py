@@ -35,8 +35,9 @@ from woomera_milter.message.size import (
     is_surely_small_by_us,
     proves_small,
 )
-from woomera_milter.message.spool import SpooledMessage, SpoolReader
-from woomera_milter.message.wire import WINDOW_BYTES, Form, WireMessage
+from woomera_milter.message.spool import SpooledMessage
+from woomera_milter.message.stream import WINDOW_BYTES
+from woomera_milter.message.wire import Form, WireMessage
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.session import OverLimit, Replacement, Session
 from woomera_milter.store.objects import Listed
@@ -73,7 +74,7 @@ def check_measure(data: bytes) -> set[Hashable]:
         for piece in _cut(wire, chance):
             measure.feed(piece)
             message.write(piece)
-        require(SpoolReader(message, _DEADLINE).readall() == wire, "the spool holds something else")
+        require(message.open(_DEADLINE).read() == wire, "the spool holds something else")
         require(message.sha256 == hashlib.sha256(wire).digest(), "the spool's digest is of something else")
     ends = wire.endswith(CRLF) or not wire
     expected = measured_size(wire) - len(CRLF) * (not wire.endswith(CRLF))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from woomera_milter.clock import Deadline
 from woomera_milter.config import Storage
-from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.store.objects import Document, Listed, Page, Store, Stored, json_of
+from woomera_milter.store.objects import Content, Document, Listed, ListingPage, Store, StoredObject, json_of
 
 Operation = tuple[str, str]
 """What is done, and to which key."""
@@ -65,34 +63,21 @@ class MemoryStore(Store):
             self.objects[key] = _Object(octets, self.now)
             return self.objects[key].etag
 
-    def put_message(
-        self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
-    ) -> Stored:
-        """As Store's."""
-        return self._put_file(key, message, now)
-
-    def put_attachment(
+    def put(
         self,
         key: str,
-        attachment: SpooledMessage,
+        content: Content | bytes,
         content_type: str,
-        file_name: str,
         deadline: Deadline,
         now: datetime,
-    ) -> Stored:
-        """As Store's."""
-        return self._put_file(key, attachment, now)
-
-    def _put_file(self, key: str, spooled: SpooledMessage, now: datetime) -> Stored:
-        self.step("put", key)
-        self.put_octets(key, os.pread(spooled.fileno(), spooled.size_bytes, 0))
-        return Stored(key, now + timedelta(days=30))
-
-    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
+        *,
+        file_name: str | None = None,
+        with_md5: bool = True,
+    ) -> StoredObject:
         """As Store's."""
         self.step("put", key)
-        self.put_octets(key, html)
-        return Stored(key, now + timedelta(days=30))
+        self.put_octets(key, content if isinstance(content, bytes) else content.open(deadline).read())
+        return StoredObject(key, now + timedelta(days=30))
 
     def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
         """As Store's."""
@@ -139,7 +124,7 @@ class MemoryStore(Store):
         self.step("head", key)
         return self.objects[key].modified_at + timedelta(days=30)
 
-    def pages(self, prefix: str, delimiter: str = "") -> Iterator[Page]:
+    def pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
         """As Store's, on one page."""
         self.step("list", prefix)
         listed: list[Listed] = []
@@ -152,4 +137,4 @@ class MemoryStore(Store):
                 folders[prefix + head + mark] = None
             else:
                 listed.append(Listed(key, len(present.octets), present.modified_at, "STANDARD"))
-        yield Page(listed, list(folders), more=False)
+        yield ListingPage(listed, list(folders), more=False)

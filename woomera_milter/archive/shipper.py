@@ -134,7 +134,7 @@ class Shipper:
                 if self._store is not None:
                     deadline = Deadline(STORE_TIMEOUT_S, "the 15 minutes that one message may take")
                     self._store.put_json(f"{key}.json", envelope, deadline)
-                    self._store.put_archived(f"{key}.eml", message, deadline)
+                    self._store.put(f"{key}.eml", message, "message/rfc822", deadline, datetime.now(UTC))
                     log.archived(shipment.name, f"{key}.eml", size_bytes=message.size_bytes)
             if self._store is not None:
                 shipment.remove()

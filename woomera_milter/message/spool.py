@@ -9,16 +9,12 @@ import io
 import os
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-_READ_BYTES = 1 << 20
+from woomera_milter.message.stream import WINDOW_BYTES, open_chunks
 
 
 class SpooledMessage:
@@ -91,12 +87,23 @@ class SpooledMessage:
             self._hash_written()
             return self._md5.digest()
 
+    def chunks(self) -> Iterator[bytes]:
+        """Yield what was written."""
+        return self._from(0)
+
+    def open(self, deadline: Deadline) -> io.BufferedReader:
+        """Return a stream for an upload; each has a position of its own."""
+        return open_chunks(self.chunks, deadline)
+
     def _hash_written(self) -> None:
-        while octets := os.pread(
-            self.fileno(), min(_READ_BYTES, self.size_bytes - self._md5_bytes), self._md5_bytes
-        ):
+        for octets in self._from(self._md5_bytes):
             self._md5.update(octets)
             self._md5_bytes += len(octets)
+
+    def _from(self, position: int) -> Iterator[bytes]:
+        while octets := os.pread(self.fileno(), min(WINDOW_BYTES, self.size_bytes - position), position):
+            yield octets
+            position += len(octets)
 
     @property
     def sha256(self) -> bytes:
@@ -110,42 +117,3 @@ def _spool_error(folder: Path, error: OSError) -> TemporaryError:
         remedy="see that the folder exists, belongs to the milter's user and has room",
         reason="spool",
     )
-
-
-class SpoolReader(io.RawIOBase):
-    """The spooled message as a seekable stream for an upload; each reader has a position of its own.
-
-    Reading raises DeadlineError once the deadline has passed, which is what ends an upload that
-    nobody waits for any more.
-    """
-
-    def __init__(self, message: SpooledMessage, deadline: Deadline) -> None:
-        super().__init__()
-        self._message = message
-        self._deadline = deadline
-        self._position = 0
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True: botocore rewinds the stream to send it again."""
-        return True
-
-    def tell(self) -> int:
-        """The position, in octets."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move the position, as in io.IOBase."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._message.size_bytes}[whence]
-        self._position = base + offset
-        return self._position
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill `buffer` from the position on."""
-        self._deadline.check("storing the message")
-        count = os.preadv(self._message.fileno(), [buffer], self._position)
-        self._position += count
-        return count

@@ -9,14 +9,9 @@ import io
 import os
 from collections.abc import Iterator
 from enum import Enum, auto
-from typing import TYPE_CHECKING
 
 from woomera_milter.clock import Deadline
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
-
-WINDOW_BYTES = 128 * 1024  # what a processor's cache holds, with its converted form
+from woomera_milter.message.stream import WINDOW_BYTES, open_chunks
 
 
 class Form(Enum):
@@ -61,11 +56,8 @@ class WireMessage:
         return self._windows() if self._form is Form.WIRE else self._converted()
 
     def open(self, deadline: Deadline) -> io.BufferedReader:
-        """Return a stream of the wire form, which can be sought back to its beginning.
-
-        Reading raises DeadlineError once the deadline has passed, which ends an upload that hangs.
-        """
-        return io.BufferedReader(_ChunkReader(self, deadline), WINDOW_BYTES)
+        """Return a stream of the wire form, which can be sought back to its beginning."""
+        return open_chunks(self.chunks, deadline)
 
     def _windows(self) -> Iterator[bytes]:
         at = self._start
@@ -104,53 +96,3 @@ def _unquoted(window: bytes, *, begins_line: bool) -> bytes:
     if begins_line and window.startswith(b">From "):
         window = window[1:]
     return window.replace(b"\n>From ", b"\nFrom ")
-
-
-class _ChunkReader(io.RawIOBase):
-    """What `chunks` yields, as a stream."""
-
-    def __init__(self, message: WireMessage, deadline: Deadline) -> None:
-        super().__init__()
-        self._message = message
-        self._deadline = deadline
-        self._rewind()
-
-    def _rewind(self) -> None:
-        self._chunks = self._message.chunks()
-        self._chunk = memoryview(b"")
-        self._position = 0
-
-    def readable(self) -> bool:
-        """True."""
-        return True
-
-    def seekable(self) -> bool:
-        """True: botocore rewinds the stream to send it again."""
-        return True
-
-    def tell(self) -> int:
-        """The position, in octets of wire form."""
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go back to the beginning, or stay; raise UnsupportedOperation where more is asked for."""
-        if (offset, whence) == (0, os.SEEK_SET):
-            self._rewind()
-        elif (offset, whence) not in ((0, os.SEEK_CUR), (self._position, os.SEEK_SET)):
-            raise io.UnsupportedOperation("this stream goes back to its beginning only")
-        return self._position
-
-    def readinto(self, buffer: "WriteableBuffer") -> int:
-        """Fill `buffer` from the position on."""
-        self._deadline.check("storing the message")
-        while not self._chunk:
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                return 0
-            self._chunk = memoryview(chunk)
-        target = memoryview(buffer)
-        count = min(len(target), len(self._chunk))
-        target[:count] = self._chunk[:count]
-        self._chunk = self._chunk[count:]
-        self._position += count
-        return count

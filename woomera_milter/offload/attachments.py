@@ -21,7 +21,7 @@ from woomera_milter.message.transfer import decoded_chunks, decoded_size_bytes
 from woomera_milter.message.tree import Part
 from woomera_milter.notice.page import Facts, PageAttachment, Pages
 from woomera_milter.store.keys import attachment_key, page_key
-from woomera_milter.store.objects import Store, Stored
+from woomera_milter.store.objects import Store, StoredObject
 from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
 
 AT_ONCE = 8  # attachments and pages of all messages together: bounds memory and connections
@@ -50,7 +50,7 @@ class Begun:
     """An attachment, and its upload where it is to have a link."""
 
     attachment: Attachment
-    upload: "Future[Stored] | None" = None
+    upload: "Future[StoredObject] | None" = None
 
     def cancel(self) -> None:
         """Store it no more, unless that has begun."""
@@ -104,7 +104,7 @@ class Extras:
 
     def finish_attachments(
         self, source: Source, begun: Sequence[Begun], deadline: Deadline
-    ) -> list[Stored | None]:
+    ) -> list[StoredObject | None]:
         """Return what was stored by the deadline, in order."""
         wait([it.upload for it in begun if it.upload], max(deadline.remaining_s, 0.0))
         for one in begun:
@@ -119,7 +119,7 @@ class Extras:
         message_link: str,
         links_expire_at: datetime,
         deadline: Deadline,
-    ) -> "Future[Stored] | None":
+    ) -> "Future[StoredObject] | None":
         """Start to make and store the page; None where pages are off."""
         if not self._links.page:
             return None
@@ -136,8 +136,12 @@ class Extras:
         )
 
     def finish_page(
-        self, source: Source, upload: "Future[Stored] | None", links_expire_at: datetime, deadline: Deadline
-    ) -> Stored | None:
+        self,
+        source: Source,
+        upload: "Future[StoredObject] | None",
+        links_expire_at: datetime,
+        deadline: Deadline,
+    ) -> StoredObject | None:
         """Return the page if it was stored by the deadline, to stay until the links end."""
         if upload is None:
             return None
@@ -159,7 +163,7 @@ class Extras:
         future.add_done_callback(lambda _: spooled.close())
         return future
 
-    def _outcome(self, source: Source, what: str, upload: "Future[Stored]") -> Stored | None:
+    def _outcome(self, source: Source, what: str, upload: "Future[StoredObject]") -> StoredObject | None:
         if not upload.done() or upload.cancelled():
             log.degraded(source.queue_id, source.id, what, "there was no time left for it")
             return None
@@ -192,11 +196,17 @@ class Extras:
         attachment: Attachment,
         decoded: SpooledMessage,
         deadline: Deadline,
-    ) -> Stored:
+    ) -> StoredObject:
         deadline.check("storing attachments")
         key = attachment_key(source.id, source.received_at, number, attachment.name)
-        return self._store.put_attachment(
-            key, decoded, attachment.content_type, attachment.name, deadline, datetime.now(UTC)
+        return self._store.put(
+            key,
+            decoded,
+            attachment.content_type,
+            deadline,
+            datetime.now(UTC),
+            file_name=attachment.name,
+            with_md5=False,  # the whole of it is in the message, which has one
         )
 
     def _store_page(
@@ -207,12 +217,16 @@ class Extras:
         message_link: str,
         links_expire_at: datetime,
         deadline: Deadline,
-    ) -> Stored:
+    ) -> StoredObject:
         deadline.check("making the page")
         facts = _page_facts(source, root, attachments, message_link)
         page = self._pages.render(facts, links_expire_at)
-        return self._store.put_page(
-            page_key(source.id, source.received_at), page, deadline, datetime.now(UTC)
+        return self._store.put(
+            page_key(source.id, source.received_at),
+            page,
+            "text/html; charset=utf-8",
+            deadline,
+            datetime.now(UTC),
         )
 
 

@@ -22,7 +22,7 @@ from woomera_milter.notice import new_message
 from woomera_milter.offload.attachments import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
 from woomera_milter.store.keys import message_key, sidecar_key
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store, Stored
+from woomera_milter.store.objects import Store, StoredObject
 from woomera_milter.text.file_names import safe_file_name
 
 OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on is as long
@@ -89,8 +89,10 @@ class Offload:
         file_name = safe_file_name(facts.subject, fallback="message") + ".eml"
         source = Source(message_id, origin.queue_id, origin.received_at, message, facts)
 
-        def put_message() -> Stored:
-            return self._store.put_message(key, message, file_name, deadline, datetime.now(UTC))
+        def put_message() -> StoredObject:
+            return self._store.put(
+                key, message, "message/rfc822", deadline, datetime.now(UTC), file_name=file_name
+            )
 
         offloaded = self._with_attachments(source, put_message, deadline)
         page = self._begin_page(source, offloaded, deadline.for_extras())
@@ -98,7 +100,7 @@ class Offload:
         self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
         return self._with_page(source, offloaded, page, deadline.for_extras())
 
-    def renew(self, source: Source, stored: Stored, deadline: Deadline) -> Offloaded:
+    def renew(self, source: Source, stored: StoredObject, deadline: Deadline) -> Offloaded:
         """Make fresh links to a message that is `stored`; attachments and page are stored anew with them.
 
         The page holds links, and an attachment that is missing gets another chance. Raise Signer's errors.
@@ -108,7 +110,7 @@ class Offload:
         return self._with_page(source, offloaded, page, deadline.for_extras())
 
     def _with_attachments(
-        self, source: Source, put_message: Callable[[], Stored], deadline: Deadline
+        self, source: Source, put_message: Callable[[], StoredObject], deadline: Deadline
     ) -> Offloaded:
         """Store message and attachments, and sign their links, which all end at one moment."""
         with ThreadPoolExecutor(1) as reader:  # the body is read while the upload waits for the network
@@ -144,8 +146,8 @@ class Offload:
         )
 
     def _lasting(
-        self, source: Source, attachments: Sequence[Stored | None], now: datetime
-    ) -> Sequence[Stored | None]:
+        self, source: Source, attachments: Sequence[StoredObject | None], now: datetime
+    ) -> Sequence[StoredObject | None]:
         """Return those that stay long enough for a link; the others would end the message's link as well."""
         least = now + self._minimum
         if all(it is None or it.ends_at >= least for it in attachments):
@@ -156,7 +158,7 @@ class Offload:
 
     def _begin_page(
         self, source: Source, offloaded: Offloaded, deadline: Deadline
-    ) -> "Future[Stored] | None":
+    ) -> "Future[StoredObject] | None":
         contents = offloaded.contents
         if contents.root is None or contents.protection:
             return None
@@ -170,7 +172,7 @@ class Offload:
         )
 
     def _with_page(
-        self, source: Source, offloaded: Offloaded, page: "Future[Stored] | None", deadline: Deadline
+        self, source: Source, offloaded: Offloaded, page: "Future[StoredObject] | None", deadline: Deadline
     ) -> Offloaded:
         stored = self._extras.finish_page(source, page, offloaded.links_expire_at, deadline)
         if stored is None:

@@ -6,24 +6,21 @@ mail: none of the rights that these calls need is needed for anything else.
 
 import hashlib
 from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from woomera_milter import config
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store import failures
-from woomera_milter.store.objects import connect
+from woomera_milter.store.connection import Connection
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import PutObjectRequestTypeDef
-
-Answer = TypeVar("Answer")
+    from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +36,18 @@ class Bucket:
     """Methods raise TemporaryError or PermanentError, of which `code_of` gives S3's own code."""
 
     def __init__(self, storage: config.Storage) -> None:
-        self._storage = storage
-        self._client: S3Client = self._ask("connecting to S3", lambda: connect(storage, 1))
-        self.region = self._client.meta.region_name
+        self._bucket = storage.bucket
+        self._prefix = storage.prefix
+        self._connection = Connection(storage, 1)
+        self._ask = self._connection.ask
+        self.region = self._ask("connecting to S3", lambda client: client.meta.region_name)
 
     def greet(self) -> BucketGreeting:
         """Ask whether the bucket is there (HeadBucket); raise where no server answers."""
         refusal: WoomeraError | None = None
         try:
             answer: Any = self._ask(
-                f"looking at s3://{self._storage.bucket}",
-                lambda: self._client.head_bucket(Bucket=self._storage.bucket),
+                f"looking at s3://{self._bucket}", lambda client: client.head_bucket(Bucket=self._bucket)
             )
         except WoomeraError as error:
             if not isinstance(error.__cause__, ClientError):
@@ -62,45 +60,43 @@ class Bucket:
 
     def put(self, key: str, octets: bytes) -> str | None:
         """Store octets, encrypted as storage says; return how the server says that it encrypted them."""
-        request = self._request(key, octets)
-        answer = self._ask(f"storing {self.name_of(key)}", lambda: self._client.put_object(**request))
-        return answer.get("ServerSideEncryption")
+        return self._put(key, octets, octets).get("ServerSideEncryption")
 
     def put_damaged(self, key: str, octets: bytes) -> None:
         """Store octets under the digest of others: what a server has to refuse."""
-        request = self._request(key, octets)
-        request["ContentMD5"] = _md5(octets + b"damage")
-        self._ask(f"storing {self.name_of(key)}", lambda: self._client.put_object(**request))
+        self._put(key, octets, octets + b"damage")
 
     def put_if_absent(self, key: str, octets: bytes) -> None:
         """Store octets unless there is an object already."""
-        request = self._request(key, octets)
-        request["IfNoneMatch"] = "*"
-        self._ask(f"storing {self.name_of(key)}", lambda: self._client.put_object(**request))
+        self._put(key, octets, octets, IfNoneMatch="*")
 
     def get(self, key: str) -> bytes:
         """Return an object's octets."""
-        where: Any = self._where(key)
-        return self._ask(f"reading {self.name_of(key)}", lambda: _body(self._client.get_object(**where)))
+        return self._ask(
+            f"reading {self.name_of(key)}",
+            lambda client: client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read(),
+        )
 
     def list_one(self, prefix: str) -> None:
         """List what lies below `prefix`, as far as to see that it is allowed."""
-        full = self._storage.prefix + prefix
+        full = self._prefix + prefix
         self._ask(
             f"listing {self.name_of(prefix)}",
-            lambda: self._client.list_objects_v2(Bucket=self._storage.bucket, Prefix=full, MaxKeys=1),
+            lambda client: client.list_objects_v2(Bucket=self._bucket, Prefix=full, MaxKeys=1),
         )
 
     def delete(self, key: str) -> None:
         """Delete an object."""
-        where: Any = self._where(key)
-        self._ask(f"deleting {self.name_of(key)}", lambda: self._client.delete_object(**where))
+        self._ask(
+            f"deleting {self.name_of(key)}",
+            lambda client: client.delete_object(Bucket=self._bucket, Key=self._prefix + key),
+        )
 
     def public_access_block(self) -> Mapping[str, bool]:
         """Return the four settings of Block Public Access."""
         answer: Any = self._ask(
             "looking at Block Public Access",
-            lambda: self._client.get_public_access_block(Bucket=self._storage.bucket),
+            lambda client: client.get_public_access_block(Bucket=self._bucket),
         )
         return dict(answer["PublicAccessBlockConfiguration"])
 
@@ -108,51 +104,25 @@ class Bucket:
         """Return the rules of the lifecycle, as S3's API gives them."""
         answer: Any = self._ask(
             "looking at the lifecycle",
-            lambda: self._client.get_bucket_lifecycle_configuration(Bucket=self._storage.bucket),
+            lambda client: client.get_bucket_lifecycle_configuration(Bucket=self._bucket),
         )
         return list(answer["Rules"])
 
     def name_of(self, key: str) -> str:
         """Return the URL by which people and tools name the object."""
-        return f"s3://{self._storage.bucket}/{self._storage.prefix}{key}"
+        return self._connection.name_of(key)
 
     def close(self) -> None:
         """Close idle connections."""
-        self._client.close()
+        self._connection.close()
 
-    def _where(self, key: str) -> dict[str, str]:
-        return {"Bucket": self._storage.bucket, "Key": self._storage.prefix + key}
-
-    def _request(self, key: str, octets: bytes) -> "PutObjectRequestTypeDef":
-        request: PutObjectRequestTypeDef = {
-            "Bucket": self._storage.bucket,
-            "Key": self._storage.prefix + key,
-            "Body": octets,
-            "ContentType": "text/plain",
-            "ContentMD5": _md5(octets),
-        }
-        if self._storage.encryption != "none":
-            request["ServerSideEncryption"] = self._storage.encryption
-        if self._storage.kms_key_id:
-            request["SSEKMSKeyId"] = self._storage.kms_key_id
-        return request
-
-    def _ask(self, attempted: str, operation: Callable[[], Answer]) -> Answer:
-        try:
-            return operation()
-        except (ClientError, BotoCoreError) as error:
-            raise failures.explained(error, attempted) from error
-
-
-def _body(answer: Any) -> bytes:
-    octets: bytes = answer["Body"].read()
-    return octets
+    def _put(self, key: str, octets: bytes, hashed: bytes, **condition: str) -> "PutObjectOutputTypeDef":
+        digest = b64encode(hashlib.md5(hashed, usedforsecurity=False).digest()).decode()
+        request: Any = self._connection.put_request(key, "text/plain")
+        request |= {"Body": octets, "ContentMD5": digest, **condition}
+        return self._ask(f"storing {self.name_of(key)}", lambda client: client.put_object(**request))
 
 
 def code_of(error: WoomeraError) -> str:
     """Return S3's code of what went wrong."""
     return failures.code_of(error.__cause__)
-
-
-def _md5(octets: bytes) -> str:
-    return b64encode(hashlib.md5(octets, usedforsecurity=False).digest()).decode()

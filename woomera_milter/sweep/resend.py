@@ -20,7 +20,7 @@ from woomera_milter.offload.attachments import Source
 from woomera_milter.offload.offload import Offload, Offloaded, listed
 from woomera_milter.store import sidecars
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store, Stored
+from woomera_milter.store.objects import Store, StoredObject
 from woomera_milter.store.sidecars import Sidecar
 from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnsentError
 
@@ -67,7 +67,7 @@ class Resend:
         message_ends_at = self._store.ends_at(sidecar.message_key)
         if dry_run:
             return Resent(message_id, recipients, (), self._signer.ends_at(now, message_ends_at))
-        offloaded = self._renewed(sidecar, Stored(sidecar.message_key, message_ends_at))
+        offloaded = self._renewed(sidecar, StoredObject(sidecar.message_key, message_ends_at))
         envelope_sender = self._configuration.sweep.sender or sidecar.value["envelope_sender"]
         try:
             delivery = self._mailer.send(envelope_sender, recipients, self._notice(sidecar, offloaded, now))
@@ -83,7 +83,7 @@ class Resend:
             is_recorded = False
         return Resent(message_id, delivery.accepted, delivery.refused, offloaded.links_expire_at, is_recorded)
 
-    def _renewed(self, sidecar: Sidecar, stored: Stored) -> Offloaded:
+    def _renewed(self, sidecar: Sidecar, stored: StoredObject) -> Offloaded:
         value = sidecar.value
         deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
         message = SpooledMessage(self._configuration.milter.spool)

@@ -11,7 +11,8 @@ import pytest
 
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError
-from woomera_milter.message.wire import WINDOW_BYTES, Form, WireMessage
+from woomera_milter.message.stream import WINDOW_BYTES
+from woomera_milter.message.wire import Form, WireMessage
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.offload.offload import Offload, Offloaded, Origin
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store, Stored
+from woomera_milter.store.objects import Content, Store, StoredObject
 
 PDF, LOGO = b"%PDF-1.7\r\n" * 1000, b"\x89PNG not really"
 FOLDER = "messages/2026/11/24/Q-1/"
@@ -39,36 +39,32 @@ class Shelf(Store):
         self.fails: dict[str, Exception | threading.Event] = {}
         self.ends: dict[str, datetime] = {}
 
-    def _keep(self, key: str, octets: bytes) -> Stored:
+    def _keep(self, key: str, octets: bytes) -> StoredObject:
         for end, failure in self.fails.items():
             if key.endswith(end):
                 if isinstance(failure, Exception):
                     raise failure
                 failure.wait(30)
         self.objects[key] = octets
-        return Stored(key, self.ends.get(key.rpartition("/")[2], self.ends_at))
+        return StoredObject(key, self.ends.get(key.rpartition("/")[2], self.ends_at))
 
-    def put_message(
-        self, key: str, message: SpooledMessage, file_name: str, deadline: Deadline, now: datetime
-    ) -> Stored:
-        return self._keep(key, read(message))
-
-    def put_attachment(
+    def put(
         self,
         key: str,
-        attachment: SpooledMessage,
+        content: Content | bytes,
         content_type: str,
-        file_name: str,
         deadline: Deadline,
         now: datetime,
-    ) -> Stored:
-        octets = read(attachment)
-        assert hashlib.sha256(octets).digest() == attachment.sha256
+        *,
+        file_name: str | None = None,
+        with_md5: bool = True,
+    ) -> StoredObject:
+        if isinstance(content, bytes):
+            return self._keep(key, content)
+        octets = content.open(Deadline(60)).read()
+        assert hashlib.sha256(octets).digest() == content.sha256
         self.types[key] = content_type
         return self._keep(key, octets)
-
-    def put_page(self, key: str, html: bytes, deadline: Deadline, now: datetime) -> Stored:
-        return self._keep(key, html)
 
     def put_json(self, key: str, value: object, deadline: Deadline) -> None:
         self._keep(key, b"")

@@ -39,7 +39,7 @@ def put(
     store: Store, message: SpooledMessage, *, file_name: str = "figures.eml", timeout_s: float = 30
 ) -> datetime:
     """Store the message and return until when it surely lives."""
-    return store.put_message(KEY, message, file_name, Deadline(timeout_s), NOW).ends_at
+    return store.put(KEY, message, "message/rfc822", Deadline(timeout_s), NOW, file_name=file_name).ends_at
 
 
 def stored(server: S3Server, key: str = KEY) -> dict[str, Any]:

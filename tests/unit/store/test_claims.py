@@ -13,7 +13,7 @@ from rig.servers.memory_store import MemoryStore
 from rig.servers.s3 import Juicefs, Ministack, S3Server
 from woomera_milter import config
 from woomera_milter.errors import PermanentError
-from woomera_milter.store import objects as store_module
+from woomera_milter.store import connection
 from woomera_milter.store.claims import Claim, Claims, LostClaimError, State, claim_key
 from woomera_milter.store.objects import Store
 
@@ -180,7 +180,7 @@ def test_of_sixteen_heirs_at_once_one_takes_over_on_a_real_server(
 def test_a_claim_whose_reply_was_lost_is_known_as_our_own(
     fault: LoseReply, ministack: Ministack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "READ_TIMEOUT_S", 1)
+    monkeypatch.setattr(connection, "READ_TIMEOUT_S", 1)
     with FaultProxy(ministack.port) as proxy:
         store = real_store(ministack, tmp_path, proxy.endpoint_url)
         # The first PUT does its work and its reply is lost, so botocore sends it again and hears 412.

@@ -9,7 +9,7 @@ from rig.servers.broken_tls import BrokenTls
 from rig.servers.faults import Answer, Fault, FaultProxy, LoseReply, Refuse, Reset, Slow
 from rig.servers.s3 import Juicefs
 from tests.unit.store.script import SCRIPT_KEYS, Script, refusal
-from tests.unit.store.stores import KEY, NOW, WIRE, assert_safe_to_log, keys_of, put, store_at
+from tests.unit.store.stores import KEY, WIRE, assert_safe_to_log, keys_of, put, store_at
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
 from woomera_milter.message.spool import SpooledMessage
@@ -20,9 +20,7 @@ from woomera_milter.store.objects import Store
 
 def test_missing_bucket_is_named(juicefs: Juicefs, spooled: SpooledMessage) -> None:
     with pytest.raises(PermanentError, match="NoSuchBucket") as failure:
-        store_at(juicefs.endpoint_url, keys_of(juicefs), bucket="no-such-bucket").put_message(
-            KEY, spooled, "a.eml", Deadline(30), NOW
-        )
+        put(store_at(juicefs.endpoint_url, keys_of(juicefs), bucket="no-such-bucket"), spooled)
 
     assert "s3://no-such-bucket/" in failure.value.problem
     assert "storage.bucket" in failure.value.remedy
