@@ -56,6 +56,28 @@ def test_tests_that_are_said_to_show_something_exist(path: Path) -> None:
         assert f"def {name}(" in (REPOSITORY / "tests" / file).read_text(encoding="utf-8"), f"{file}: {name}"
 
 
+def test_architecture_has_a_line_for_each_file_of_the_package_and_no_other() -> None:
+    package = REPOSITORY / "woomera_milter"
+    architecture = (REPOSITORY / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    tree = architecture.partition("\nwoomera_milter/\n")[2].partition("\n\nsendmail-config/")[0]
+    named, folder = set(), ""
+    for line in tree.splitlines():
+        if not line.startswith("    "):
+            folder = "".join(it for it in line.split()[:1] if it.endswith("/"))
+        named |= {folder + it for it in line.split() if it.endswith(".py")}
+    there = {str(path.relative_to(package)) for path in package.rglob("*.py") if "__" not in path.name}
+    assert named == there
+
+
+def test_files_where_architecture_says_to_start_are_there() -> None:
+    architecture = (REPOSITORY / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    start = architecture.partition("Start here\n")[2].partition("\n## ")[0]
+    named = re.findall(r"`(\w+/[\w./-]*|\w+\.(?:py|yaml))`", start)
+    assert len(named) > 40
+    package = REPOSITORY / "woomera_milter"
+    assert [it for it in named if not ((package / it).exists() or (REPOSITORY / it).exists())] == []
+
+
 def test_every_event_of_the_log_is_explained() -> None:
     source = (REPOSITORY / "woomera_milter" / "log.py").read_text(encoding="utf-8")
     events = re.findall(r'_event\(logging\.\w+, \w+, f?"([^"]+)"', source)
