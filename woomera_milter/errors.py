@@ -2,7 +2,8 @@
 
     WoomeraError
     ├── PermanentError       trying again unchanged cannot help      exit 78 (EX_CONFIG)
-    │   └── ConfigError      the configuration cannot work
+    │   ├── ConfigError      the configuration cannot work
+    │   └── DamagedError     a stored document is not what it should be
     └── TemporaryError       the outside world failed, try later     exit 75 (EX_TEMPFAIL)
         └── DeadlineError    it took longer than it may
 
@@ -10,19 +11,67 @@ Every error says what was attempted, what went wrong and what to do about it; it
 holds a link, a key or any part of a message. Exit statuses are those of sysexits(3).
 """
 
+from enum import StrEnum
+
 EX_TEMPFAIL = 75
 EX_CONFIG = 78
 
 
-class WoomeraError(Exception):
-    """The base of all errors that we raise on purpose.
+class Reason(StrEnum):
+    """Why something failed, as a short, stable word for logs and statistics; `meaning` is for the report.
 
-    `reason` is a short, stable word for logs and statistics ("store", "links", ...).
+    What reads a word decides nothing by it: for that there are the classes below.
     """
+
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str) -> "Reason":
+        """Make a member of the word that others see and what it means."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.meaning = meaning
+        return member
+
+    @classmethod
+    def meaning_of(cls, word: str) -> str:
+        """Return what a word in a document means, which a later version may have written."""
+        return next((reason.meaning for reason in cls if reason == word), "see the log")
+
+    ARCHIVE = "archive", "what `woomera archive` did could not be told to the report"
+    ARCHIVED = "archived", "the copy in the archive is no mail that can have come through sendmail"
+    ARCHIVE_SPOOL = "archive-spool", "the folder archive.spool could not hold copies"
+    BUSY = "busy", "another program holds the lock"
+    CLAIM = "claim", "another run has taken the work over, or S3 ignores conditional writes"
+    CONFIG = "config", "the configuration cannot work"
+    DAMAGED = "damaged", "a document in the bucket is not what it should be"
+    DEADLINE = "deadline", "storing took longer than milter.deadline"
+    DISK_FLOOR = "disk-floor", "a copy would have left less of the disk than archive.min_free"
+    ENVELOPE = "envelope", "the envelope beside a copy is missing or damaged"
+    ID = "id", "no stored message has this id"
+    INTERNAL = "internal", "a mistake of ours; please report the line of the log"
+    LINKS = "links", "their links would have ended too soon"
+    MAIL = "mail", "the relay took no mail"
+    MAILDIR = "maildir", "the folder is no Maildir"
+    MBOX = "mbox", "the file is no mbox"
+    MTA = "mta", "sendmail was gone before it took the notice"
+    NOTICE = "notice", "the notice does not fit, because of notice.templates"
+    READ = "read", "a file could not be read or removed"
+    RECIPIENTS = "recipients", "nobody is known who could be told"
+    REFUSED = "refused", "the relay refused some of the recipients"
+    REPORT = "report", "the report does not fit into a mail"
+    SENDER = "sender", "the message names no sender, and sweep.sender is not set"
+    SENDMAIL = "sendmail", "sendmail's configuration could not be read"
+    SOCKET = "socket", "the socket could not be served"
+    SPOOL = "spool", "the folder milter.spool could not hold them"
+    STORE = "store", "S3 refused them, or could not be reached"
+
+
+class WoomeraError(Exception):
+    """The base of all errors that we raise on purpose."""
 
     exit_status = EX_TEMPFAIL
 
-    def __init__(self, problem: str, *, remedy: str = "", reason: str = "internal") -> None:
+    def __init__(self, problem: str, *, remedy: str = "", reason: Reason = Reason.INTERNAL) -> None:
         super().__init__(f"{problem}; {remedy}" if remedy else problem)
         self.problem = problem
         self.remedy = remedy
@@ -37,7 +86,7 @@ class DeadlineError(TemporaryError):
     """Work took longer than its deadline, which the problem names: `milter.deadline`, `sweep.lease`, ..."""
 
     def __init__(self, problem: str, *, remedy: str = "") -> None:
-        super().__init__(problem, remedy=remedy, reason="deadline")
+        super().__init__(problem, remedy=remedy, reason=Reason.DEADLINE)
 
 
 class PermanentError(WoomeraError):
@@ -46,9 +95,16 @@ class PermanentError(WoomeraError):
     exit_status = EX_CONFIG
 
 
+class DamagedError(PermanentError):
+    """A stored document is no JSON, or not what it should be: others wrote it, or somebody's hand."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem, remedy="see who wrote it, and mend or delete it", reason=Reason.DAMAGED)
+
+
 class ConfigError(PermanentError):
     """The configuration is missing, unreadable or wrong. `problems` holds one line for each mistake."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems), reason="config")
+        super().__init__("\n".join(problems), reason=Reason.CONFIG)
         self.problems = problems

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from woomera_milter.archive import mbox
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.message.wire import Form, WireMessage
 
 LOCK_TIMEOUT_S = 10.0
@@ -91,7 +91,7 @@ class MboxFile:
             raise PermanentError(
                 f"{self.path} does not begin with a From_ line, so it is no mbox",
                 remedy="give mbox files to --mbox, and folders with one file a message to --maildir",
-                reason="mbox",
+                reason=Reason.MBOX,
             )
         while last is not None:
             following = next(found, None)
@@ -152,7 +152,7 @@ def _locked(fd: int, path: Path) -> Iterator[None]:
             raise TemporaryError(
                 f"{path} is locked by a mailer",
                 remedy=f"try again later, or remove {dot_lock} if no mailer runs",
-                reason="busy",
+                reason=Reason.BUSY,
             )
         time.sleep(_LOCK_POLL_S)
     try:
@@ -175,7 +175,7 @@ def maildir_messages(folder: Path) -> list[Imported]:
             raise PermanentError(
                 f"{folder} has no folder {sub.name}, so it is no Maildir",
                 remedy="give the folder that holds cur, new and tmp",
-                reason="maildir",
+                reason=Reason.MAILDIR,
             ) from error
         except OSError as error:
             raise _unreadable(sub, error) from error
@@ -193,5 +193,5 @@ def _unreadable(path: Path, error: OSError) -> TemporaryError:
     return TemporaryError(
         f"{path} cannot be read ({os.strerror(error.errno or 0)})",
         remedy="see that it exists, and that the user of this command may read it",
-        reason="read",
+        reason=Reason.READ,
     )

@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from woomera_milter import log
+from woomera_milter.archive.spool import CopyError
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.errors import DamagedError, PermanentError, Reason, WoomeraError
 from woomera_milter.message.wire import WireMessage
 from woomera_milter.store.objects import Store
 
@@ -24,9 +25,6 @@ STORE_TIMEOUT_S = 900.0
 
 # After so many failures of S3 without a success it is down: a long backlog would only be failed one by one.
 _FAILURES_IN_A_ROW = 2 * CONCURRENT
-_OF_S3 = frozenset({"store", "deadline"})
-"""The reasons for which other messages would fail, too; a damaged copy keeps no other one from S3."""
-
 
 Pending = dict[Future[tuple[str, int]], str]
 """What is in hand, each with its name; the results are keys and sizes."""
@@ -40,10 +38,10 @@ class Shipment(Protocol):
         """By which people find it on this host."""
 
     def envelope(self) -> Mapping[str, Any]:
-        """Return what is stored beside it; `archived_at` and `host` make the key. Raise WoomeraError."""
+        """Return what is stored beside it; `archived_at` and `host` make the key. Raise CopyError."""
 
     def open(self) -> AbstractContextManager[WireMessage]:
-        """Open the message and hash it; raise WoomeraError or OSError."""
+        """Open the message and hash it; raise CopyError or OSError."""
 
     def remove(self) -> None:
         """S3 has it: remove what was only kept for that."""
@@ -73,7 +71,7 @@ class Result:
         """Note a message that is not."""
         log.not_archived(name, error.reason, str(error))
         self.failed.append((name, error))
-        if error.reason in _OF_S3:
+        if not isinstance(error, CopyError | DamagedError):
             self._failures_in_a_row += 1
             if isinstance(error, PermanentError) or self._failures_in_a_row >= _FAILURES_IN_A_ROW:
                 self.is_hopeless = True
@@ -139,10 +137,10 @@ class Shipper:
             if self._store is not None:
                 shipment.remove()
         except OSError as error:
-            raise TemporaryError(
+            raise CopyError(
                 f"{shipment.name} cannot be read or removed ({error.strerror})",
                 remedy="see that it is still there, and that its owner runs this command",
-                reason="read",
+                reason=Reason.READ,
             ) from error
         return f"{key}.eml", message.size_bytes
 

@@ -21,7 +21,7 @@ from typing import Any, Self
 from woomera_milter.archive import journal
 from woomera_milter.clock import moment
 from woomera_milter.config.values import format_size
-from woomera_milter.errors import TemporaryError
+from woomera_milter.errors import Reason, TemporaryError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.wire import Form, WireMessage
 from woomera_milter.store.documents import parsed
@@ -31,6 +31,10 @@ _LOCK_NAME = ".lock"
 # So long after the beginning of a copy its envelope cannot be waiting for the message any more.
 _ORPHAN_AGE = timedelta(hours=1)
 _WRITE_OUT_EVERY_BYTES = 4 * 1024 * 1024
+
+
+class CopyError(TemporaryError):
+    """One copy cannot be read, which keeps no other one from S3."""
 
 
 class ArchiveSpool:
@@ -53,7 +57,7 @@ class ArchiveSpool:
                 f"archive.spool: {self.folder} has {format_size(free_bytes)} left, and archive.min_free is "
                 f"{format_size(self._min_free_bytes)}",
                 remedy="see why `woomera archive` does not move copies to S3, or make room",
-                reason="disk-floor",
+                reason=Reason.DISK_FLOOR,
             )
 
     def free_bytes(self) -> int:
@@ -101,7 +105,7 @@ class ArchiveSpool:
             raise TemporaryError(
                 f"archive.spool: another `woomera archive` is at work in {self.folder}",
                 remedy="wait until it is done",
-                reason="busy",
+                reason=Reason.BUSY,
             ) from error
         finally:
             os.close(descriptor)
@@ -196,16 +200,16 @@ class Copy:
             os.close(fd)
 
     def envelope(self) -> Mapping[str, Any]:
-        """Return what NAME.json says; raise TemporaryError where it is missing or damaged."""
+        """Return what NAME.json says; raise CopyError where it is missing or damaged."""
         path = self.path.with_suffix(".json")
         try:
             value = parsed(path.read_bytes())
             moment(value["archived_at"]), value["host"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise TemporaryError(
+            raise CopyError(
                 f"{path} does not tell the envelope of the copy beside it ({type(error).__name__})",
                 remedy="restore it, or have the .eml imported from a Maildir (woomera archive --maildir)",
-                reason="envelope",
+                reason=Reason.ENVELOPE,
             ) from error
         return dict(value)
 
@@ -236,5 +240,5 @@ def _spool_error(folder: Path, error: OSError) -> TemporaryError:
     return TemporaryError(
         f"archive.spool: {folder} cannot take copies ({os.strerror(error.errno or 0)})",
         remedy="see that the folder exists, belongs to the milter's user and has room",
-        reason="archive-spool",
+        reason=Reason.ARCHIVE_SPOOL,
     )

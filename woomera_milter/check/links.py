@@ -14,7 +14,7 @@ from woomera_milter import config
 from woomera_milter.check.finding import Finding, failure, passed, warning
 from woomera_milter.check.s3 import PROBE, probe_key
 from woomera_milter.config.values import format_duration
-from woomera_milter.errors import TemporaryError, WoomeraError
+from woomera_milter.errors import Reason, TemporaryError, WoomeraError
 from woomera_milter.store.inspection import Bucket
 from woomera_milter.store.links import Signer
 
@@ -119,5 +119,5 @@ def _fetch(url: str) -> tuple[int, bytes]:
         raise TemporaryError(
             f"opening a link at {urlsplit(url).hostname} failed: {type(error).__name__}",
             remedy="see whether recipients can reach that host; links.endpoint_url names another",
-            reason="links",
+            reason=Reason.LINKS,
         ) from error

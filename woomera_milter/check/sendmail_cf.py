@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from woomera_milter.config.names import is_loopback, socket_host
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 
 # op.me, "X - Mail Filter (Milter) Definitions": the timeouts of a filter that names none.
 DEFAULT_TIMEOUTS = {
@@ -137,7 +137,7 @@ def load(path: Path) -> SendmailCf:
         raise PermanentError(
             f"{path} cannot be read ({error.strerror})",
             remedy="install sendmail, or name the file that it runs with by --sendmail-cf",
-            reason="sendmail",
+            reason=Reason.SENDMAIL,
         ) from error
     return parse(text, path)
 

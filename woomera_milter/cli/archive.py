@@ -18,7 +18,7 @@ from woomera_milter.archive.shipper import CONCURRENT, Result, Shipment, Shipper
 from woomera_milter.archive.spool import ArchiveSpool, Copy
 from woomera_milter.cli.common import say
 from woomera_milter.config.values import format_size
-from woomera_milter.errors import WoomeraError
+from woomera_milter.errors import Reason, WoomeraError
 from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount
 from woomera_milter.store.objects import Store
@@ -104,7 +104,7 @@ def _tell_report(store: Store, spool: ArchiveSpool) -> None:
             store.put_json(snapshots.archive_key(day, host), document)
         journal.forget_before(spool.folder, now.date())
     except (WoomeraError, OSError) as error:
-        log.not_counted("archive", str(error))
+        log.not_counted(Reason.ARCHIVE, str(error))
 
 
 def _import(shipper: Shipper, files: Sequence[MboxFile], maildirs: Sequence[Path]) -> Result:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from woomera_milter.cli.common import EX_PARTLY, Since, exits, load, say, say_error
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import DamagedError
 from woomera_milter.notice.notice import Composer
 from woomera_milter.store import sidecars as stored
 from woomera_milter.store.links import Signer
@@ -33,7 +33,7 @@ def list_command(
 ) -> None:
     """Show stored messages, newest first."""
     store = Store(load(path).storage, max_connections=_CONNECTIONS)
-    damaged: list[PermanentError] = []
+    damaged: list[DamagedError] = []
     if message_id:
         sidecars = iter([stored.find(store, message_id)])
     else:

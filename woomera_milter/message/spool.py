@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import TemporaryError
+from woomera_milter.errors import Reason, TemporaryError
 from woomera_milter.message.stream import WINDOW_BYTES, open_chunks
 
 
@@ -115,5 +115,5 @@ def _spool_error(folder: Path, error: OSError) -> TemporaryError:
     return TemporaryError(
         f"milter.spool: {folder} cannot hold the message ({os.strerror(error.errno or 0)})",
         remedy="see that the folder exists, belongs to the milter's user and has room",
-        reason="spool",
+        reason=Reason.SPOOL,
     )

@@ -14,7 +14,7 @@ import Milter
 import milter
 
 from woomera_milter import log
-from woomera_milter.errors import TemporaryError
+from woomera_milter.errors import Reason, TemporaryError
 from woomera_milter.milter.transaction import Transaction, Verdict
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ class Connection(Milter.Base):
             self.progress()
         except milter.error as error:
             raise TemporaryError(
-                "the MTA hung up while the message was being stored", reason="mta"
+                "the MTA hung up while the message was being stored", reason=Reason.MTA
             ) from error
 
     def replace_message(self, changes: "Sequence[HeaderChange]", body: bytes) -> None:
@@ -195,7 +195,7 @@ class Connection(Milter.Base):
                 self.chgheader(change.name, change.index, change.value)
             self.replacebody(body)
         except milter.error as error:
-            raise TemporaryError("the MTA refused a change to the message", reason="mta") from error
+            raise TemporaryError("the MTA refused a change to the message", reason=Reason.MTA) from error
 
     def abort(self) -> int:
         """The message ends early: RSET, a lost client, another filter's refusal."""

@@ -17,7 +17,7 @@ import Milter
 import milter
 
 from woomera_milter import config, log
-from woomera_milter.errors import TemporaryError
+from woomera_milter.errors import Reason, TemporaryError
 from woomera_milter.milter.connection import MAIN, Connection, Role
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.process import bound_memory, tell_systemd
@@ -97,7 +97,7 @@ def serve(
             raise TemporaryError(
                 f"libmilter has given up serving {address} ({error})",
                 remedy="see whether this host is out of memory, threads or descriptors",
-                reason="socket",
+                reason=Reason.SOCKET,
             ) from error
         in_hand.wait_until_none(finish_s)
         time.sleep(REPLY_WRITE_S)  # libmilter writes the reply after the callback has returned
@@ -117,5 +117,5 @@ def _open(role: Role, address: str) -> None:
         raise TemporaryError(
             f"{role.section}.socket: {address} cannot be opened ({error})",
             remedy="see that the folder belongs to the milter's user, and that no other process has the port",
-            reason="socket",
+            reason=Reason.SOCKET,
         ) from error

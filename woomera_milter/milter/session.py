@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import DeadlineError, TemporaryError, WoomeraError
+from woomera_milter.errors import DeadlineError, Reason, TemporaryError, WoomeraError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import HeaderField
 from woomera_milter.message.size import Measure, proves_small
@@ -168,7 +168,7 @@ class Session(Transaction):
             return self._fails(error.reason)
         except Exception as error:  # the boundary: the client hears a clear answer, whatever broke
             log.crashed(self._queue_id, self._milter.on_failure, error)
-            return self._fails("internal")
+            return self._fails(Reason.INTERNAL)
         return replacement or self._passes("not for the relay", measured_bytes)
 
     def _passes(self, why: str, measured_bytes: int) -> Verdict:
@@ -176,14 +176,14 @@ class Session(Transaction):
         self._counters.passed(self._measure.wire_bytes)
         return Verdict.PASS
 
-    def _fails(self, reason: str) -> Verdict:
+    def _fails(self, reason: Reason) -> Verdict:
         verdict = Verdict(self._milter.on_failure)
         self._counters.failed(self._queue_id, reason, passed=verdict is Verdict.PASS)
         return verdict
 
     def _stored(self, measured_bytes: int, progress: Callable[[], None]) -> Replacement | None:
         if self._message is None:
-            raise self._spool_failure or TemporaryError("the message was not spooled", reason="spool")
+            raise self._spool_failure or TemporaryError("the message was not spooled", reason=Reason.SPOOL)
         message = self._message
         deadline = Deadline(self._milter.deadline.total_seconds())
         work = self._workers.submit(

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from woomera_milter.clock import every
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 
 NUDGE_EVERY_S = 0.25
 _NUDGE_TIMEOUT_S = 1.0
@@ -58,7 +58,7 @@ def make_way(section: str, address: str) -> None:
             remedy = "see whose it is, and remove it if nobody uses it"
         else:
             problem, remedy = f"another process already serves {path}", "stop it first"
-    raise PermanentError(f"{section}.socket: {problem}", remedy=remedy, reason="socket")
+    raise PermanentError(f"{section}.socket: {problem}", remedy=remedy, reason=Reason.SOCKET)
 
 
 def nudged(address: str) -> AbstractContextManager[None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.addresses import address_of
 from woomera_milter.message.encoding import prefixed_subject, safe_field, wire
 from woomera_milter.message.fields import HeaderField, first
@@ -60,7 +60,9 @@ def heading(
     author = sender or address_of(fields.get("From", b"")) or envelope_sender
     if not author:
         raise PermanentError(
-            "the message names no sender, and a notice needs one", remedy="set sweep.sender", reason="sender"
+            "the message names no sender, and a notice needs one",
+            remedy="set sweep.sender",
+            reason=Reason.SENDER,
         )
     if sender and "From" in fields:
         fields.setdefault("Reply-To", fields["From"])

@@ -16,7 +16,7 @@ from pathlib import Path
 import jinja2
 
 from woomera_milter import config
-from woomera_milter.errors import ConfigError, PermanentError
+from woomera_milter.errors import ConfigError, PermanentError, Reason
 from woomera_milter.message.contents import Protection
 from woomera_milter.text import wording
 from woomera_milter.text.lines import cut, lines_for_people
@@ -131,7 +131,7 @@ class Composer:
             raise PermanentError(
                 f"the notice for {facts.id} has {len(octets)} bytes where {budget_bytes} fit",
                 remedy=f"make the templates in notice.templates ({self._settings.templates}) shorter",
-                reason="notice",
+                reason=Reason.NOTICE,
             )
         return Notice(content_type=f'multipart/alternative; boundary="{boundary}"', body=octets)
 

@@ -15,7 +15,7 @@ from itertools import zip_longest
 
 import jinja2
 
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.report.matters import Attention
 from woomera_milter.text import wording
 
@@ -127,7 +127,7 @@ def as_message(
     raise PermanentError(
         f"the mail has {len(octets)} bytes where {MAX_MESSAGE_BYTES} fit",
         remedy="write fewer addresses into report.to",
-        reason="report",
+        reason=Reason.REPORT,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from woomera_milter.errors import Reason
 from woomera_milter.report.figures import Statistics
 from woomera_milter.text import wording
 from woomera_milter.text.wording import counted
@@ -12,16 +13,6 @@ LONGEST_WAIT = timedelta(days=1)
 """Of an archived copy on its host, before somebody should ask whether `woomera archive` runs at all."""
 
 _EXAMPLES = 5
-
-_MEANINGS = {
-    "deadline": "storing took longer than milter.deadline",
-    "internal": "a mistake of ours; please report the line of the log",
-    "links": "their links would have ended too soon",
-    "mta": "sendmail was gone before it took the notice",
-    "notice": "the notice does not fit, because of notice.templates",
-    "spool": "the folder milter.spool could not hold them",
-    "store": "S3 refused them, or could not be reached",
-}
 
 SayWhen = Callable[[datetime], str]
 """Puts a moment into words, in the time zone of the readers."""
@@ -66,7 +57,7 @@ def _passed_over_limit(statistics: Statistics, _: SayWhen) -> Iterator[Attention
 
 def _failures(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
     for reason, count in statistics.totals.tally.failed.most_common():
-        meaning = _MEANINGS.get(reason, "see the log")
+        meaning = Reason.meaning_of(reason)
         yield Attention(
             "failed",
             f"{counted(count, 'attempt')} to store an over-limit message failed ({reason}): {meaning}",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import DamagedError
 from woomera_milter.message.addresses import address_of
 from woomera_milter.milter import snapshots
 from woomera_milter.report.figures import Statistics
@@ -74,9 +74,7 @@ class Gatherer:
     def _read(self, listed: Listed) -> tuple[Listed, Document | None]:
         try:
             return listed, self._store.get_json(listed.key)
-        except PermanentError as error:
-            if error.reason != "damaged":
-                raise
+        except DamagedError:
             return listed, Document(None, "", timedelta(0))
 
 

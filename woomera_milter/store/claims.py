@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from woomera_milter.clock import rfc3339
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.store.documents import Moment, shaped
 from woomera_milter.store.objects import Document, Store
 
@@ -107,7 +107,7 @@ class Claims:
                 "this S3 server ignores conditional writes (If-None-Match, If-Match), so two runs at once "
                 "would send each mail twice",
                 remedy="see that only one runs at a time, and give it --single-host",
-                reason="claim",
+                reason=Reason.CLAIM,
             )
 
     def for_single_host(self) -> "Claims":
@@ -190,7 +190,7 @@ class Claims:
             raise LostClaimError(
                 f"the claim on {claim.key} was taken over by another run",
                 remedy="a longer sweep.lease gives slow work more time",
-                reason="claim",
+                reason=Reason.CLAIM,
             )
         return replace(claim, etag=etag)
 

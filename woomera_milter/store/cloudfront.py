@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from woomera_milter import config
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 
 _KEY_BITS = 2048  # the only length of RSA that CloudFront takes
 
@@ -58,5 +58,5 @@ def _error(path: Path, problem: str) -> PermanentError:
     return PermanentError(
         f"links.cloudfront.private_key_file: {path} {problem}",
         remedy=f"make one with `openssl genrsa {_KEY_BITS}`, and give its public key to CloudFront",
-        reason="links",
+        reason=Reason.LINKS,
     )

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from woomera_milter.clock import moment
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import DamagedError
 
 Value = TypeVar("Value")
 
@@ -44,13 +44,9 @@ def _refuse(constant: str) -> NoReturn:
 
 
 def shaped(shape: TypeAdapter[Value], value: object, name: str) -> Value:
-    """Return the document called `name` as what it should be; raise PermanentError where it is not."""
+    """Return the document called `name` as what it should be; raise DamagedError where it is not."""
     try:
         return shape.validate_python(value)
     except ValidationError as error:
         places = sorted({".".join(map(str, it["loc"])) or "all of it" for it in error.errors()})
-    raise PermanentError(
-        f"reading {name}: {', '.join(places)[:200]} is not what it should be",
-        remedy="see who wrote it, and mend or delete it",
-        reason="damaged",
-    )
+    raise DamagedError(f"reading {name}: {', '.join(places)[:200]} is not what it should be")

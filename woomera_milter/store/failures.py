@@ -6,7 +6,7 @@ S3 API reference, "Error responses".
 from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
-from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 
 # Credentials that rotated under us show as any of these; a session built anew reads the new ones.
 CREDENTIAL_ERRORS = frozenset(
@@ -66,4 +66,4 @@ def explained(error: ClientError | BotoCoreError | HTTPError, attempted: str) ->
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )
     problem = f"{attempted} failed: {code}" + (f" ({status})" if status else "")
-    return kind(problem, remedy=_REMEDIES.get(code, _DEFAULT_REMEDY), reason="store")
+    return kind(problem, remedy=_REMEDIES.get(code, _DEFAULT_REMEDY), reason=Reason.STORE)

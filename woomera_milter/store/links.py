@@ -23,7 +23,7 @@ from botocore.exceptions import (
 
 from woomera_milter import aws, config
 from woomera_milter.clock import rfc3339
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.store.cloudfront import CloudFrontSigner
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Signer:
                 raise TemporaryError(
                     "links: the clock was put back while they were made",
                     remedy="try again; see that the clock of this host is slewed, as chrony does",
-                    reason="links",
+                    reason=Reason.LINKS,
                 )
             link = client.generate_presigned_url(
                 "get_object",
@@ -175,8 +175,8 @@ class Signer:
 
 
 def _unavailable(problem: str) -> TemporaryError:
-    return TemporaryError(f"links: {problem}", remedy=_SEE_WHY, reason="links")
+    return TemporaryError(f"links: {problem}", remedy=_SEE_WHY, reason=Reason.LINKS)
 
 
 def _error(problem: str, remedy: str = _REMEDY) -> PermanentError:
-    return PermanentError(f"links: {problem}", remedy=remedy, reason="links")
+    return PermanentError(f"links: {problem}", remedy=remedy, reason=Reason.LINKS)

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import PermanentError, WoomeraError
+from woomera_milter.errors import DamagedError, WoomeraError
 from woomera_milter.store import documents
 from woomera_milter.store.connection import ERRORS, Connection
 from woomera_milter.store.downloads import attachment_disposition, harmless_type
@@ -170,7 +170,7 @@ class Store:
         return found.etag if found and found.value == value else None
 
     def get_json(self, key: str) -> Document | None:
-        """Return the JSON document under `key`, None where there is none (PermanentError: it is not JSON)."""
+        """Return the JSON document under `key`, None where there is none (DamagedError: it is not JSON)."""
         attempted = f"reading {self.name_of(key)}"
 
         def get(client: "S3Client") -> "tuple[GetObjectOutputTypeDef, bytes]":
@@ -292,9 +292,8 @@ def _ends_at(expiration: str, ends_at: datetime) -> datetime:
 
 
 def json_of(octets: bytes, attempted: str) -> Any:
-    """Return what a document says, None where it is empty; raise PermanentError where it is not JSON."""
+    """Return what a document says, None where it is empty; raise DamagedError where it is not JSON."""
     try:
         return documents.parsed(octets)
     except ValueError as error:
-        remedy = "see who wrote it, and mend or delete it"
-        raise PermanentError(f"{attempted}: it is not JSON", remedy=remedy, reason="damaged") from error
+        raise DamagedError(f"{attempted}: it is not JSON") from error

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import DamagedError, PermanentError, Reason
 from woomera_milter.store.documents import Moment, shaped
 from woomera_milter.store.keys import is_sidecar_key
 from woomera_milter.store.objects import Store
@@ -68,7 +68,7 @@ class Sidecar:
 
 
 def newest_first(
-    store: Store, since: datetime | None, tell_damaged: Callable[[PermanentError], object]
+    store: Store, since: datetime | None, tell_damaged: Callable[[DamagedError], object]
 ) -> Iterator[Sidecar]:
     """Yield the sidecars of messages received at or after `since`; tell of those that cannot be read."""
     with ThreadPoolExecutor(_AT_ONCE) as workers:
@@ -78,7 +78,7 @@ def newest_first(
             keys = [it.key for page in store.pages(day) for it in page.objects if is_sidecar_key(it.key)]
             of_day: list[Sidecar] = []
             for sidecar in in_parallel(workers, lambda key: _read_or_damage(store, key), keys, 4 * _AT_ONCE):
-                if isinstance(sidecar, PermanentError):
+                if isinstance(sidecar, DamagedError):
                     tell_damaged(sidecar)
                 elif sidecar:
                     of_day.append(sidecar)
@@ -98,7 +98,7 @@ def find(store: Store, message_id: str) -> Sidecar:
         raise PermanentError(
             f"no stored message has the id {message_id!r}",
             remedy="`woomera list` shows those there are; the lifecycle may have deleted it",
-            reason="id",
+            reason=Reason.ID,
         )
     return found
 
@@ -125,10 +125,8 @@ def _read(store: Store, key: str) -> Sidecar | None:
     return Sidecar(key.removesuffix(_SIDECAR), found.value, found.etag)
 
 
-def _read_or_damage(store: Store, key: str) -> Sidecar | PermanentError | None:
+def _read_or_damage(store: Store, key: str) -> Sidecar | DamagedError | None:
     try:
         return _read(store, key)
-    except PermanentError as error:
-        if error.reason != "damaged":
-            raise
+    except DamagedError as error:
         return error

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from woomera_milter import config
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, Transport, Verdict
 from woomera_milter.submission.ses import Ses
 from woomera_milter.submission.smtp import Smtp
@@ -59,7 +59,7 @@ class UnsentError(TemporaryError):
     """Not everybody could be served now. `delivery` says who was, and is not to be tried again."""
 
     def __init__(self, problem: str, delivery: Delivery, *, remedy: str) -> None:
-        super().__init__(problem, remedy=remedy, reason="mail")
+        super().__init__(problem, remedy=remedy, reason=Reason.MAIL)
         self.delivery = delivery
 
     def left(self, recipients: Sequence[str]) -> tuple[Refusal, ...]:

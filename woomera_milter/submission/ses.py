@@ -11,7 +11,7 @@ from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.parsers import ResponseParserError
 
 from woomera_milter import aws, config
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.submission.answers import Answer, NoReplyError, Verdict
 
 CONNECT_TIMEOUT_S = 10
@@ -94,7 +94,7 @@ class Ses:
             raise TemporaryError(
                 f"connecting to {self.name} failed: {type(error).__name__}",
                 remedy="see whether the network, mail.region and mail.endpoint_url are right",
-                reason="mail",
+                reason=Reason.MAIL,
             ) from error
         except (HTTPClientError, ResponseParserError) as error:
             raise NoReplyError from error
@@ -136,7 +136,7 @@ class Ses:
             raise TemporaryError(
                 f"connecting to {self.name} failed: {type(error).__name__}",
                 remedy="see whether the network, mail.region and mail.endpoint_url are right",
-                reason="mail",
+                reason=Reason.MAIL,
             ) from error
         except BotoCoreError as error:
             raise self._permanent(type(error).__name__, "asking") from error
@@ -159,7 +159,7 @@ class Ses:
     def _permanent(self, code: str, attempted: str = "sending by") -> PermanentError:
         """Say what went wrong without AWS's own text, which may hold account numbers and addresses."""
         remedy = _REMEDIES.get(code, _DEFAULT_REMEDY)
-        return PermanentError(f"{attempted} {self.name} failed: {code}", remedy=remedy, reason="mail")
+        return PermanentError(f"{attempted} {self.name} failed: {code}", remedy=remedy, reason=Reason.MAIL)
 
 
 def _is_amazon(endpoint_url: str | None) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from woomera_milter import config
-from woomera_milter.errors import PermanentError, TemporaryError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, Verdict
 from woomera_milter.text.charsets import decode
 
@@ -108,11 +108,11 @@ class Smtp:
         return TemporaryError(
             f"connecting to {self.name} failed: {problem}",
             remedy="see whether the mail server runs, and whether mail.host and mail.port are right",
-            reason="mail",
+            reason=Reason.MAIL,
         )
 
     def _permanent(self, problem: str, remedy: str) -> PermanentError:
-        return PermanentError(f"{self.name} {problem}", remedy=remedy, reason="mail")
+        return PermanentError(f"{self.name} {problem}", remedy=remedy, reason=Reason.MAIL)
 
     def _transact(
         self, connection: smtplib.SMTP, envelope_sender: str, recipients: Sequence[str], message: bytes
@@ -162,7 +162,7 @@ def greet(host: str, port: int) -> ServerGreeting:
         raise TemporaryError(
             f"{host}:{port} does not answer as a mail server: {error.strerror or type(error).__name__}",
             remedy="see whether it runs, and whether a firewall or security group lets this host reach it",
-            reason="mail",
+            reason=Reason.MAIL,
         ) from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import BaseModel, TypeAdapter
 
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.envelope import HIDDEN_IN_COPIES, Envelope
 from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
 from woomera_milter.message.size import Measure
@@ -114,7 +114,7 @@ def _split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
         raise PermanentError(
             f"the header section has more than {_MAX_HEADER_BYTES} bytes",
             remedy="see what it is; it cannot have come through sendmail",
-            reason="archived",
+            reason=Reason.ARCHIVED,
         )
     return start[:end], _chained(start[end:], chunks)
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline, moment
-from woomera_milter.errors import PermanentError, WoomeraError
+from woomera_milter.errors import PermanentError, Reason, WoomeraError
 from woomera_milter.message import addresses, fields
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.notice import new_message
@@ -125,7 +125,7 @@ class Notifier:
                 raise PermanentError(
                     "nobody can be told: the copy has no recipients in its header, nor an envelope beside it",
                     remedy="find out who it was for, and forward it to them",
-                    reason="recipients",
+                    reason=Reason.RECIPIENTS,
                 )
             origin = Origin("sweep", self._host, "", _received_at(listed, record))
             heading = self._heading(listed, copy, envelope)
@@ -188,7 +188,7 @@ class Notifier:
         except Exception as error:  # the boundary, again: nobody knows how far the mailer had come
             return self._crashed(listed, claim, error, Delivery(unsure=tuple(rest)))
         if delivery.refused:
-            return self._failed(listed, claim, "refused", "; ".join(_refusals(delivery)), delivery)
+            return self._failed(listed, claim, Reason.REFUSED, "; ".join(_refusals(delivery)), delivery)
         return self._done(listed, claim, delivery, prepared.offloaded)
 
     def _done(self, listed: Listed, claim: Claim, delivery: Delivery, offloaded: Offloaded) -> Outcome:
@@ -212,7 +212,7 @@ class Notifier:
     ) -> Outcome:
         log.crashed(log.NO_QUEUE_ID, "failed", error)
         problem = f"a mistake of ours ({type(error).__name__})"
-        return self._failed(listed, claim, "internal", problem, delivery)
+        return self._failed(listed, claim, Reason.INTERNAL, problem, delivery)
 
     def _failed(
         self, listed: Listed, claim: Claim, reason: str, problem: str, delivery: Delivery | None = None

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 from woomera_milter.report.letter import Bulletin, Figure, as_message
 from woomera_milter.report.matters import Attention
 from woomera_milter.store.claims import Claim
@@ -80,7 +80,7 @@ class ProcessedMail:
         raise TemporaryError(
             f"{self._bucket.name_of(self._key)} could not be brought up to date",
             remedy="others write it at the same time; the next sweep adds what is missing",
-            reason="store",
+            reason=Reason.STORE,
         )
 
     def _load(self) -> tuple[dict[str, Any], str | None]:
@@ -91,7 +91,7 @@ class ProcessedMail:
             raise PermanentError(
                 f"{self._bucket.name_of(self._key)} is not a JSON object of processed mail",
                 remedy="correct --processedEmails, or mend the file",
-                reason="config",
+                reason=Reason.CONFIG,
             )
         return found.value or {}, found.etag
 

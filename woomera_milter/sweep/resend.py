@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline, rfc3339
-from woomera_milter.errors import PermanentError, TemporaryError, WoomeraError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import HeaderField, parse_header_block
 from woomera_milter.message.spool import SpooledMessage
@@ -136,7 +136,7 @@ class Resend:
         raise TemporaryError(
             f"{current.key} was changed meanwhile, or deleted",
             remedy="nothing needs doing, unless it happens often",
-            reason="store",
+            reason=Reason.STORE,
         )
 
 
@@ -149,6 +149,6 @@ def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
         raise PermanentError(
             f"{only_to} is not among the recipients of {sidecar.value['id']}",
             remedy=f"give one of {', '.join(recipients)}",
-            reason="recipients",
+            reason=Reason.RECIPIENTS,
         )
     return one[:1]

@@ -8,10 +8,18 @@ from typing import Any
 import pytest
 
 from woomera_milter.archive.shipper import Result, Shipper
-from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError, WoomeraError
+from woomera_milter.archive.spool import CopyError
+from woomera_milter.errors import (
+    DamagedError,
+    DeadlineError,
+    PermanentError,
+    Reason,
+    TemporaryError,
+    WoomeraError,
+)
 from woomera_milter.message.wire import WireMessage
 
-DAMAGED = TemporaryError("no envelope", reason="envelope")
+DAMAGED = CopyError("no envelope", reason=Reason.ENVELOPE)
 MANY = 100
 
 
@@ -46,7 +54,7 @@ def failing(error: WoomeraError) -> list[Failing]:
 
 @pytest.mark.parametrize(
     "error",
-    [DAMAGED, PermanentError("odd", reason="damaged"), TemporaryError("unreadable", reason="read")],
+    [DAMAGED, DamagedError("odd"), CopyError("unreadable", reason=Reason.READ)],
     ids=lambda error: error.reason,
 )
 def test_damaged_copies_however_many_keep_no_other_from_s3(error: WoomeraError) -> None:
@@ -59,7 +67,9 @@ def test_damaged_copies_however_many_keep_no_other_from_s3(error: WoomeraError) 
 
 
 @pytest.mark.parametrize(
-    "error", [TemporaryError("down", reason="store"), DeadlineError("slow")], ids=lambda error: error.reason
+    "error",
+    [TemporaryError("down", reason=Reason.STORE), DeadlineError("slow")],
+    ids=lambda error: error.reason,
 )
 def test_s3_that_fails_again_and_again_is_given_up_however_many_copies_are_damaged(
     error: WoomeraError,
@@ -71,7 +81,7 @@ def test_s3_that_fails_again_and_again_is_given_up_however_many_copies_are_damag
 
 
 def test_s3_that_refuses_for_good_is_given_up_at_once_though_other_messages_fail_after_it() -> None:
-    refused = Failing("first", PermanentError("no such bucket", reason="store"))
+    refused = Failing("first", PermanentError("no such bucket", reason=Reason.STORE))
 
     result = ship(refused, *failing(DAMAGED))
 

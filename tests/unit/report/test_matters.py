@@ -1,6 +1,7 @@
 """The report calls attention to what somebody has to act upon, and to nothing else."""
 
 import json
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -21,6 +22,7 @@ from tests.unit.report.documents import (
     snapshot,
     tally,
 )
+from woomera_milter.errors import Reason
 from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount, FailedMessage
 from woomera_milter.report import report
@@ -188,3 +190,18 @@ def test_a_message_whose_sidecar_tells_no_time_is_named_and_the_report_is_made(b
     statistics = gathered(bucket)
     assert statistics.unreadable.shown == ["messages/2026/11/23/id/envelope.json"]
     assert as_mail(statistics)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_is_told_with_what_it_means(reason: Reason, bucket: Bucket) -> None:
+    bucket.put_snapshot(snapshot(counts=tally(failed=Counter({reason: 1}))))
+    [matter] = needed(gathered(bucket), str)
+    assert matter.text.endswith(f"failed ({reason.value}): {reason.meaning}")
+    assert len(reason.meaning.split()) > 3
+
+
+def test_a_reason_of_a_later_version_leads_to_the_log(bucket: Bucket) -> None:
+    bucket.put_snapshot(snapshot(counts=tally(failed=Counter({"moon": 1}))))
+    assert [it.text for it in needed(gathered(bucket), str)] == [
+        "1 attempt to store an over-limit message failed (moon): see the log"
+    ]

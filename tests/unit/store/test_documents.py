@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, TypeAdapter
 
 from woomera_milter.clock import moment
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import DamagedError, Reason
 from woomera_milter.store.documents import Moment, parsed, shaped
 
 
@@ -49,7 +49,7 @@ class Thing(BaseModel):
 def test_document_of_another_shape_is_named_with_what_is_wrong_and_nothing_of_it(
     value: object, places: str
 ) -> None:
-    with pytest.raises(PermanentError) as caught:
+    with pytest.raises(DamagedError) as caught:
         shaped(TypeAdapter(Thing), value, "s3://bucket/thing.json")
     assert caught.value.problem == f"reading s3://bucket/thing.json: {places} is not what it should be"
-    assert caught.value.reason == "damaged"
+    assert caught.value.reason is Reason.DAMAGED
