@@ -50,6 +50,7 @@ FIELD_ODDITIES = [
     b"\xc3\xbc",
     b"<\xc3\xbc@example.com>",
     b"a@b\xc3\xbccher.example",
+    b"a@stra\xc3\x9fe.example",
     b"\xef\xbc\x9e",
 ]
 FIELD_BREAKS = [b"\r\n ", b"\r\n", b"\n\t", b"\r", b"\r\nX-Injected: 1"]

@@ -6,6 +6,8 @@ from collections.abc import Hashable, Sequence
 from datetime import UTC, datetime
 from unicodedata import category
 
+import idna
+
 from rig.fuzz.mail import check_line
 from rig.mail.messages import CRLF
 from rig.promises.notices import require
@@ -162,10 +164,10 @@ def _check_same_addresses(headers: Sequence[HeaderField], kept: Sequence[HeaderF
     before = [_read(field) for field in headers if field.name.lower() in ADDRESS_FIELDS]
     if any(it.unreadable for it in before):
         return
-    named = {_in_ascii(address) for it in before for address in it.addresses}
+    named = {_in_unicode(address) for it in before for address in it.addresses}
     for field in kept:
         if field.name.lower() in ADDRESS_FIELDS:
-            strange = set(map(_in_ascii, _read(field).addresses)) - named
+            strange = set(map(_in_unicode, _read(field).addresses)) - named
             require(not strange, f"{field.name} of the notice names {strange}, and the original does not")
 
 
@@ -175,10 +177,15 @@ def _read(field: HeaderField) -> Recipients:
     return recipients_of([HeaderField("To", text.encode())])
 
 
-def _in_ascii(address: str) -> str:
+def _in_unicode(address: str) -> str:
+    """The address with its domain as people read it: from ASCII by punycode alone, whatever IDNA did."""
     local_part, _, domain = address.rpartition("@")
     try:
-        return f"{local_part}@{domain.encode('idna').decode()}".lower()
+        labels = [
+            label[4:].encode("ascii").decode("punycode") if label.lower().startswith("xn--") else label
+            for label in domain.split(".")
+        ]
+        return f"{local_part}@{idna.uts46_remap('.'.join(labels))}".lower()
     except UnicodeError:
         return address.lower()
 
@@ -215,7 +222,9 @@ def _check_new_notice(headers: Sequence[HeaderField]) -> None:
         counts = Counter(field.name for field in heading.fields)
         require(max(counts.values()) == 1, f"the new notice has fields twice: {counts}")
         author = address_of(dict(heading.fields)["From"])
-        require(author is not None and _in_ascii(author) == _in_ascii(heading.sender), f"From names {author}")
+        require(
+            author is not None and _in_unicode(author) == _in_unicode(heading.sender), f"From names {author}"
+        )
         expected = {"From", "Date", "Message-ID", "Auto-Submitted", "X-Woomera-Id", "MIME-Version"}
         require(expected <= set(counts), f"the new notice lacks {expected - set(counts)}")
         octets = b"".join(map(wire, heading.fields))

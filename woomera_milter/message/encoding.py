@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from email.header import Header
 from typing import NamedTuple
 
+import idna
+
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField, field_names
 from woomera_milter.text.charsets import decode
@@ -206,15 +208,19 @@ def _ascii_word(word: str) -> str:
 
 
 def _ascii_address(address: str) -> str | None:
-    """The address with its domain in IDNA form; None where that does not make it ASCII."""
+    """The address with its domain in IDNA form; None where that does not make it ASCII.
+
+    By IDNA 2008 (RFC 5891) after the mapping of UTS #46: the standard library's codec, of 2003, makes
+    strasse.de of straße.de, which is another's domain.
+    """
     local_part, _, domain = address.rpartition("@")
     if not local_part.isascii() or len(address) > MAX_ADDRESS_OCTETS:
         return None
     try:
-        ascii_domain = domain.encode("idna").decode("ascii")
+        ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
     except UnicodeError:
         return None
-    # IDNA turns full-width brackets and at signs into ASCII ones, which would change the address.
+    # The mapping turns full-width characters into ASCII ones, of which some would change the address.
     return f"{local_part}@{ascii_domain}" if _DOMAIN.fullmatch(ascii_domain) else None
 
 

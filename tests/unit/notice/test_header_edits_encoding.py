@@ -48,6 +48,8 @@ def test_eight_bit_text_becomes_encoded_words_that_say_the_same(line: str | byte
         ("Jörg <jörg@bücher.example>", None),
         ("Jo <jo@bücher.example>", [("Jo", "jo@xn--bcher-kva.example")]),
         ("jo@bücher.example", [("", "jo@xn--bcher-kva.example")]),
+        ("Jo <j@straße.de>", [("Jo", "j@xn--strae-oqa.de")]),  # strasse.de is another's domain
+        ("j@Straße.DE", [("", "j@xn--strae-oqa.de")]),
         ('Jörg <"odd, name"@example.com>', [("Jörg", '"odd, name"@example.com')]),
         ('"Jörg <joerg@example.com>', None),
         ("Jörg (unclosed <joerg@example.com>", None),
