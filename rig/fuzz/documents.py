@@ -177,13 +177,13 @@ def _claim(data: bytes) -> Hashable:
     claim = claims.find(KEY)
     if claim and claim.state is State.DONE:
         ProcessedMail(_bucket({}), "processed.json").record(claim)
-    return outcome.kind, outcome.settled, claim and claim.state
+    return outcome.state, outcome.settled, claim and claim.state
 
 
 def _record(data: bytes) -> Hashable:
     record = copies.record_of(_bucket({_RECORD_KEY: data}), KEY)
     outcome = bench().sweep({KEY: _MESSAGE, _RECORD_KEY: data})
-    return outcome.kind, record and (record.by_us, len(record.envelope.recipients).bit_length())
+    return outcome.state, record and (record.by_us, len(record.envelope.recipients).bit_length())
 
 
 def _watermark(data: bytes) -> Hashable:

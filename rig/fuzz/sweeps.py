@@ -24,7 +24,7 @@ from woomera_milter.store.claims import Claims
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Listed
 from woomera_milter.submission.mailer import Delivery, Mailer
-from woomera_milter.sweep.notifier import Kind, Notifier, Outcome, woomera_id
+from woomera_milter.sweep.notifier import NoticeOutcome, NoticeState, Notifier, woomera_id
 
 KEY = "archive/2026/11/24/host-1/a.eml"
 
@@ -55,7 +55,7 @@ class Bench:
     notifier: Notifier
     spool: tempfile.TemporaryDirectory[str]
 
-    def sweep(self, objects: Mapping[str, bytes]) -> Outcome:
+    def sweep(self, objects: Mapping[str, bytes]) -> NoticeOutcome:
         """Return what becomes of KEY in a bucket that holds these objects; a mistake of ours is a finding."""
         self.store.objects.clear()
         self.store.operations.clear()
@@ -108,7 +108,7 @@ def no_mistakes() -> Iterator[None]:
 def check_sweep(data: bytes) -> set[Hashable]:
     """Hold a sweep that takes the octets for an over-limit copy to a notice, or to saying why not."""
     outcome = bench().sweep({KEY: data})
-    if outcome.kind is not Kind.NOTIFIED:
+    if outcome.state is not NoticeState.NOTIFIED:
         return {re.sub(r"\W.*", "", outcome.reason)}
     ((_, recipients, message),) = bench().outbox.sent
     headers, stored = stored_form(data)

@@ -21,7 +21,7 @@ from woomera_milter.report import letter, report, view
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Kind, Period
 from woomera_milter.report.reader import AT_ONCE, Gatherer
-from woomera_milter.report.report import Outcome, Report
+from woomera_milter.report.report import Report, ReportOutcome, ReportState
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.objects import Store
 from woomera_milter.submission import mailer
@@ -147,7 +147,7 @@ def _tell_what_is_due(statistics: Statistics, settings: config.Report, now: date
         click.echo(f"would go to {', '.join(settings.to)}: {subject} ({len(message):,} bytes)")
 
 
-def _send(configuration: config.Config, period: Period, now: datetime) -> Outcome:
+def _send(configuration: config.Config, period: Period, now: datetime) -> ReportOutcome:
     claims = Claims(
         Store(configuration.storage, max_connections=1),
         socket.gethostname(),
@@ -159,17 +159,17 @@ def _send(configuration: config.Config, period: Period, now: datetime) -> Outcom
         return job.send(period, lambda: _gathered(configuration, period, now), now)
 
 
-def _line(outcome: Outcome, period: Period) -> str:
-    match outcome.kind:
-        case report.Kind.SENT:
+def _line(outcome: ReportOutcome, period: Period) -> str:
+    match outcome.state:
+        case ReportState.SENT:
             return f"{period.title}: the report was sent to {', '.join(outcome.accepted)}"
-        case report.Kind.NOT_SENT:
+        case ReportState.NOT_SENT:
             return f"{period.title}: the report was sent to nobody"
-        case report.Kind.ALREADY_DONE:
+        case ReportState.ALREADY_DONE:
             return f"{period.title}: {outcome.host} has seen to the report already ({_claim(period)})"
-        case report.Kind.IN_PROGRESS:
+        case ReportState.IN_PROGRESS:
             return f"{period.title}: another run is at it ({_claim(period)})"
-        case report.Kind.QUIET:
+        case ReportState.QUIET:
             return f"{period.title}: nothing happened; report.quiet is skip, so no mail was sent"
 
 

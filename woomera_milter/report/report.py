@@ -14,11 +14,12 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.report import letter, view
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
-from woomera_milter.store.claims import Claim, Claims, IgnoredConditionsError, LostClaimError, State
-from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnknownOutcomeError, UnsentError
+from woomera_milter.store.claims import Claims, IgnoredConditionsError, LostClaimError, State
+from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnsentError
+from woomera_milter.submission.once import ClaimedMail, RefusedError
 
 
-class Kind(Enum):
+class ReportState(Enum):
     """What became of a report."""
 
     SENT = auto()
@@ -29,13 +30,13 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReportOutcome:
     """What became of a report; `host` is whose work it is where it is not ours.
 
     Of those `refused`, some may only be put off to the next run.
     """
 
-    kind: Kind
+    state: ReportState
     accepted: tuple[str, ...] = ()
     refused: tuple[Refusal, ...] = ()
     host: str = ""
@@ -55,11 +56,11 @@ class Report:
         self._claims = claims
         self._mailer = mailer
 
-    def send(self, period: Period, gather: Callable[[], Statistics], now: datetime) -> Outcome:
+    def send(self, period: Period, gather: Callable[[], Statistics], now: datetime) -> ReportOutcome:
         """Send the report of a period that ended, unless somebody else does or did."""
         known = self._claims.find(period.name)
         if known and known.state is State.DONE:
-            return Outcome(Kind.ALREADY_DONE, host=known.host)
+            return ReportOutcome(ReportState.ALREADY_DONE, host=known.host)
         try:
             self._claims.check_server()
         except IgnoredConditionsError:
@@ -68,48 +69,39 @@ class Report:
             self._claims = self._claims.for_single_host()
         claim = self._claims.take(period.name)
         if claim is None:
-            return Outcome(Kind.IN_PROGRESS)
+            return ReportOutcome(ReportState.IN_PROGRESS)
         try:
-            return self._send(claim, period, gather, now)
+            return self._send(ClaimedMail(self._claims, claim, period.name), period, gather, now)
         except LostClaimError:
-            return Outcome(Kind.IN_PROGRESS)
+            return ReportOutcome(ReportState.IN_PROGRESS)
 
-    def _send(self, claim: Claim, period: Period, gather: Callable[[], Statistics], now: datetime) -> Outcome:
+    def _send(
+        self, mail: ClaimedMail, period: Period, gather: Callable[[], Statistics], now: datetime
+    ) -> ReportOutcome:
         try:
-            statistics = gather()
-            message = message_of(statistics, self._settings, now)
+            message = message_of(gather(), self._settings, now)
         except WoomeraError as error:
-            self._claims.fail(claim, [], str(error))
+            mail.fail(error)
             raise
         if message is None:
-            self._claims.finish(claim, [], {"quiet": True})
-            return Outcome(Kind.QUIET)
-        claim = self._claims.hand_over(claim)
-        if claim.may_repeat:
-            log.may_repeat(period.name)
-        rest = [it for it in self._settings.to if it not in claim.accepted]
+            mail.finish(Delivery(), {"quiet": True})
+            return ReportOutcome(ReportState.QUIET)
+        recipients = [it for it in self._settings.to if it not in mail.accepted]
         try:
-            delivery = self._mailer.send(self._settings.sender or "", rest, message)
-        except UnsentError as error:
-            unsure = isinstance(error, UnknownOutcomeError)
-            accepted = error.delivery.accepted
-            self._claims.fail(claim, list(accepted), str(error), unsure=unsure)
-            if not accepted:
-                raise
-            return Outcome(Kind.SENT, accepted, error.left(rest))
-        except WoomeraError as error:
-            self._claims.fail(claim, [], str(error))
+            delivery = mail.hand_over(self._mailer, self._settings.sender or "", recipients, message)
+        except LostClaimError:
             raise
-        return self._record(claim, period, delivery)
-
-    def _record(self, claim: Claim, period: Period, delivery: Delivery) -> Outcome:
-        accepted = list(delivery.accepted)
-        if not accepted and not claim.accepted:
-            self._claims.fail(claim, [], "; ".join(it.reason for it in delivery.refused))
-            return Outcome(Kind.NOT_SENT, refused=delivery.refused)
-        log.reported(period.name, recipients=len(accepted))
-        self._claims.finish(claim, accepted, {"refused": [it.recipient for it in delivery.refused]})
-        return Outcome(Kind.SENT, delivery.accepted, delivery.refused)
+        except WoomeraError as error:
+            mail.fail(error)
+            if isinstance(error, UnsentError) and error.delivery.accepted:
+                return ReportOutcome(ReportState.SENT, error.delivery.accepted, error.left(recipients))
+            raise
+        if not delivery.accepted and not mail.accepted:
+            mail.fail(RefusedError(delivery))
+            return ReportOutcome(ReportState.NOT_SENT, refused=delivery.refused)
+        log.reported(period.name, recipients=len(delivery.accepted))
+        mail.finish(delivery, {"refused": [it.recipient for it in delivery.refused]})
+        return ReportOutcome(ReportState.SENT, delivery.accepted, delivery.refused)
 
 
 def message_of(statistics: Statistics, settings: config.Report, now: datetime) -> bytes | None:

@@ -23,14 +23,15 @@ from woomera_milter.offload.announcement import facts_of
 from woomera_milter.offload.offload import Offload, Offloaded, Origin
 from woomera_milter.store.claims import Claim, Claims, LostClaimError
 from woomera_milter.store.objects import Listed, Store
-from woomera_milter.submission.mailer import Delivery, Mailer, UnsentError
+from woomera_milter.submission.mailer import Delivery, Mailer
+from woomera_milter.submission.once import ClaimedMail, RefusedError, problem_of
 from woomera_milter.sweep import copies
 from woomera_milter.sweep.copies import Archived, Record
 
 _RETRIED_FOR = timedelta(days=7)
 
 
-class Kind(Enum):
+class NoticeState(Enum):
     """What an archived object is, or what became of it."""
 
     SMALL = auto()
@@ -42,11 +43,11 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class NoticeOutcome:
     """What became of an object; unless `settled`, the next sweep has to look at it again."""
 
     listed: Listed
-    kind: Kind
+    state: NoticeState
     reason: str = ""
     settled: bool = True
 
@@ -96,24 +97,25 @@ class Notifier:
         self._ledger = ledger
         self._host = socket.gethostname()
 
-    def notify(self, listed: Listed) -> Outcome:
+    def notify(self, listed: Listed) -> NoticeOutcome:
         """Send the notice, unless somebody else does or did; what is wrong with one message is no error."""
         try:
             claim = self._claims.take(listed.key)
         except WoomeraError as error:
-            return Outcome(listed, Kind.FAILED, str(error), settled=False)
+            return NoticeOutcome(listed, NoticeState.FAILED, str(error), settled=False)
         if claim is None:
-            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
+            return NoticeOutcome(listed, NoticeState.IN_PROGRESS, settled=False)
+        mail = ClaimedMail(self._claims, claim, woomera_id(listed.key))
         try:
-            prepared = self._prepare(listed)
-            claim = self._claims.hand_over(claim)
+            notice = self._prepare(listed)
+            delivery = mail.hand_over(self._mailer, notice.envelope_sender, notice.recipients, notice.message)
         except LostClaimError:
-            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
-        except WoomeraError as error:
-            return self._failed(listed, claim, error.reason, str(error))
+            return NoticeOutcome(listed, NoticeState.IN_PROGRESS, settled=False)
         except Exception as error:  # the boundary: one odd message does not end the sweep
-            return self._crashed(listed, claim, error)
-        return self._send(listed, claim, prepared)
+            return self._failed(listed, mail, error)
+        if delivery.refused:
+            return self._failed(listed, mail, RefusedError(delivery))
+        return self._done(listed, mail, delivery, notice.offloaded)
 
     def _prepare(self, listed: Listed) -> _Prepared:
         record = copies.record_of(self._archive, listed.key)
@@ -157,75 +159,31 @@ class Notifier:
             now=datetime.now(UTC),
         )
 
-    def _send(self, listed: Listed, claim: Claim, prepared: _Prepared) -> Outcome:
-        """Hand the notice over, and write down after each transaction who is served.
-
-        So one transaction has to end within the lease, not all, and who takes over sends to the rest.
-        """
-        rest = [it for it in prepared.recipients if it not in claim.accepted]
-        if claim.may_repeat:
-            log.may_repeat(prepared.offloaded.id)
-
-        def note(so_far: Delivery) -> None:
-            nonlocal claim
-            try:
-                claim = self._claims.hand_over(claim, so_far.accepted)
-            except LostClaimError:
-                raise
-            except WoomeraError as error:  # nobody else is served before it is known who was
-                raise UnsentError(error.problem, so_far, remedy=error.remedy) from error
-
-        try:
-            delivery = self._mailer.send(prepared.envelope_sender, rest, prepared.message, note)
-        except LostClaimError as error:
-            log.not_recorded(prepared.offloaded.id, error.reason, str(error))
-            return Outcome(listed, Kind.IN_PROGRESS, settled=False)
-        except UnsentError as error:
-            problem = "; ".join([str(error), *_refusals(error.delivery)])
-            return self._failed(listed, claim, error.reason, problem, error.delivery)
-        except WoomeraError as error:
-            return self._failed(listed, claim, error.reason, str(error))
-        except Exception as error:  # the boundary, again: nobody knows how far the mailer had come
-            return self._crashed(listed, claim, error, Delivery(unsure=tuple(rest)))
-        if delivery.refused:
-            return self._failed(listed, claim, Reason.REFUSED, "; ".join(_refusals(delivery)), delivery)
-        return self._done(listed, claim, delivery, prepared.offloaded)
-
-    def _done(self, listed: Listed, claim: Claim, delivery: Delivery, offloaded: Offloaded) -> Outcome:
+    def _done(
+        self, listed: Listed, mail: ClaimedMail, delivery: Delivery, offloaded: Offloaded
+    ) -> NoticeOutcome:
         facts = offloaded.contents.headers
-        mail = {"id": offloaded.id, "from": facts.header_from, "subject": facts.subject, "date": facts.date}
-        log.notified(offloaded.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
+        account = {"id": mail.id, "from": facts.header_from, "subject": facts.subject, "date": facts.date}
+        log.notified(mail.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
         try:
-            done = self._claims.finish(claim, list(delivery.accepted), mail)
+            done = mail.finish(delivery, account)
             if self._ledger is not None:
                 self._ledger.record(done)
         except WoomeraError as error:
-            log.not_recorded(offloaded.id, error.reason, str(error))
+            log.not_recorded(mail.id, error.reason, str(error))
         except Exception as error:  # the boundary: sent is sent
             log.crashed(log.NO_QUEUE_ID, "notified", error)
         else:
-            return Outcome(listed, Kind.NOTIFIED)
-        return Outcome(listed, Kind.NOTIFIED, settled=False)
+            return NoticeOutcome(listed, NoticeState.NOTIFIED)
+        return NoticeOutcome(listed, NoticeState.NOTIFIED, settled=False)
 
-    def _crashed(
-        self, listed: Listed, claim: Claim, error: Exception, delivery: Delivery | None = None
-    ) -> Outcome:
-        log.crashed(log.NO_QUEUE_ID, "failed", error)
-        problem = f"a mistake of ours ({type(error).__name__})"
-        return self._failed(listed, claim, Reason.INTERNAL, problem, delivery)
-
-    def _failed(
-        self, listed: Listed, claim: Claim, reason: str, problem: str, delivery: Delivery | None = None
-    ) -> Outcome:
-        log.not_notified(woomera_id(listed.key), reason)
-        delivery = delivery or Delivery()
-        try:
-            failed = self._claims.fail(claim, list(delivery.accepted), problem, unsure=bool(delivery.unsure))
-        except WoomeraError as error:
-            log.not_recorded(woomera_id(listed.key), error.reason, str(error))
-            return Outcome(listed, Kind.FAILED, problem, settled=False)
-        failing_for = datetime.now(UTC) - datetime.fromisoformat(failed.first_failed_at)
-        return Outcome(listed, Kind.FAILED, problem, settled=failing_for > _RETRIED_FOR)
+    def _failed(self, listed: Listed, mail: ClaimedMail, error: Exception) -> NoticeOutcome:
+        if not isinstance(error, WoomeraError):
+            log.crashed(log.NO_QUEUE_ID, "failed", error)
+        log.not_notified(mail.id, error.reason if isinstance(error, WoomeraError) else Reason.INTERNAL)
+        failed = mail.fail(error)
+        settled = failed is not None and _failing_for(failed) > _RETRIED_FOR
+        return NoticeOutcome(listed, NoticeState.FAILED, problem_of(error), settled)
 
 
 def woomera_id(key: str) -> str:
@@ -251,5 +209,5 @@ def _received_at(listed: Listed, record: Record | None) -> datetime:
         return listed.modified_at
 
 
-def _refusals(delivery: Delivery) -> list[str]:
-    return [f"{it.recipient}: {it.reason}" for it in delivery.refused]
+def _failing_for(claim: Claim) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(claim.first_failed_at)

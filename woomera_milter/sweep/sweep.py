@@ -18,9 +18,10 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.message.size import is_surely_large, is_surely_small, is_surely_small_by_us
 from woomera_milter.store.claims import Claims, State
 from woomera_milter.store.objects import Listed, Store
+from woomera_milter.submission.once import problem_of
 from woomera_milter.sweep import copies
 from woomera_milter.sweep.listing import ArchiveListing
-from woomera_milter.sweep.notifier import Kind, Ledger, Notifier, Outcome
+from woomera_milter.sweep.notifier import Ledger, NoticeOutcome, NoticeState, Notifier
 from woomera_milter.sweep.watermark import Window
 from woomera_milter.workers import in_parallel
 
@@ -56,20 +57,20 @@ class SweepResult:
     too_many: bool = False
     unsettled: list[datetime] = field(default_factory=list)
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: NoticeOutcome) -> None:
         """Count what became of one over-limit object."""
-        match outcome.kind:
-            case Kind.NOTIFIED:
+        match outcome.state:
+            case NoticeState.NOTIFIED:
                 self.notified += 1
-            case Kind.ALREADY_DONE:
+            case NoticeState.ALREADY_DONE:
                 self.already_done += 1
-            case Kind.IN_PROGRESS:
+            case NoticeState.IN_PROGRESS:
                 self.in_progress += 1
-            case Kind.FAILED:
+            case NoticeState.FAILED:
                 self.failed.append(Failure(outcome.listed.key, outcome.reason))
-            case Kind.DUE:
+            case NoticeState.DUE:
                 self.due_count += 1
-            case Kind.SMALL:
+            case NoticeState.SMALL:
                 return
         if not outcome.settled:
             self.unsettled.append(outcome.listed.modified_at)
@@ -155,9 +156,9 @@ class Sweep:
         due: list[Listed] = []
         examine = partial(self._examine, dry_run=dry_run)
         for outcome in in_parallel(workers, examine, candidates(), _AHEAD):
-            result.over_limit += outcome.kind is not Kind.SMALL
+            result.over_limit += outcome.state is not NoticeState.SMALL
             result.add(outcome)
-            if outcome.kind is Kind.DUE and len(due) < most:
+            if outcome.state is NoticeState.DUE and len(due) < most:
                 due.append(outcome.listed)
         return due
 
@@ -166,21 +167,22 @@ class Sweep:
             return False
         return window.new_since is None or listed.modified_at >= window.new_since
 
-    def _examine(self, listed: Listed, *, dry_run: bool) -> Outcome:
+    def _examine(self, listed: Listed, *, dry_run: bool) -> NoticeOutcome:
         try:
             if self._ledger is not None and listed.key in self._ledger:
-                return Outcome(listed, Kind.ALREADY_DONE)
+                return NoticeOutcome(listed, NoticeState.ALREADY_DONE)
             claim = self._claims.find(listed.key)
             if claim and claim.state is State.DONE:
                 if self._ledger is not None and not dry_run:
                     self._ledger.record(claim)
-                return Outcome(listed, Kind.ALREADY_DONE)
-            return Outcome(listed, Kind.DUE if claim or self._is_over(listed) else Kind.SMALL)
+                return NoticeOutcome(listed, NoticeState.ALREADY_DONE)
+            is_due = claim is not None or self._is_over(listed)
+            return NoticeOutcome(listed, NoticeState.DUE if is_due else NoticeState.SMALL)
         except WoomeraError as error:
-            return Outcome(listed, Kind.FAILED, str(error), settled=False)
+            return NoticeOutcome(listed, NoticeState.FAILED, str(error), settled=False)
         except Exception as error:  # the boundary: one odd object does not end the sweep
             log.crashed(log.NO_QUEUE_ID, "failed", error)
-            return Outcome(listed, Kind.FAILED, f"a mistake of ours ({type(error).__name__})", settled=False)
+            return NoticeOutcome(listed, NoticeState.FAILED, problem_of(error), settled=False)
 
     def _is_over(self, listed: Listed) -> bool:
         """Tell whether a copy is over the limit; only where its size leaves that open is it read."""
