@@ -37,11 +37,11 @@ from woomera_milter.message.size import (
 )
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.stream import WINDOW_BYTES
-from woomera_milter.message.wire import Form, WireMessage
+from woomera_milter.message.wire import Form, WireMessage, wire_form
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.session import OverLimit, Replacement, Session
 from woomera_milter.store.objects import Listed
-from woomera_milter.sweep.copies import fetch, wire_form
+from woomera_milter.sweep.copies import fetch
 
 _ALLOWANCE_BYTES = 2048
 _DEADLINE = Deadline(1e9)

@@ -9,10 +9,10 @@ length. The email package's readers are not, or give up a whole list for one bad
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField
+from woomera_milter.message.tokens import Token, strict_tokens
 from woomera_milter.text.charsets import decode
 
 MAX_ADDRESS_LENGTH = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, "@", a domain of 255
@@ -22,16 +22,6 @@ _RECIPIENT_FIELDS = frozenset({"to", "cc", "bcc"})
 _RESENT_RECIPIENT_FIELDS = frozenset({"resent-to", "resent-cc", "resent-bcc"})
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
-# A quote, literal or comment that never closes takes all that follows it: searched for its end once, it
-# costs linear time, and no part of it is taken for an address.
-_TOKEN = re.compile(
-    r"""(?P<text>(?:[^"\[(<,;:\\]++|\\.|"(?:[^"\\]++|\\.)*"|\[(?:[^\[\]\\]++|\\.)*\])+)
-    | (?P<angle><(?:[^<>"\\]++|\\.|"(?:[^"\\]++|\\.)*")*>)
-    | (?P<separator>[,;:])
-    | (?P<broken>["\[].*|.)""",
-    re.DOTALL | re.VERBOSE,
-)
-_PARENTHESIS = re.compile(r"\\.|[()]", re.DOTALL)
 
 _ATOM = r'[^\s()<>\[\]:;@\\,."\ufffd]+'
 _QUOTED = r'"(?:[^"\\\ufffd]|\\[\x20-\x7e])*"'
@@ -50,11 +40,6 @@ class Recipients:
 
     addresses: tuple[str, ...]
     unreadable: tuple[str, ...]
-
-
-class _Token(NamedTuple):
-    kind: str  # text | angle | separator | comment | broken
-    text: str
 
 
 def recipients_of(headers: Sequence[HeaderField]) -> Recipients:
@@ -101,18 +86,18 @@ def _last_resending(headers: Sequence[HeaderField]) -> list[HeaderField]:
     return block
 
 
-def _entries(value: bytes) -> Iterator[list[_Token]]:
+def _entries(value: bytes) -> Iterator[list[Token]]:
     """What stands between the separators of an address list; names of groups and empty entries are left out.
 
     Semicolons end groups, and stand for commas in lists that mail programs let people type.
     """
-    entry: list[_Token] = []
-    for token in _tokens(decode(_FOLD.sub(b"", value))):
+    entry: list[Token] = []
+    for token in strict_tokens(decode(_FOLD.sub(b"", value))):
         if token.kind != "separator":
             entry.append(token)
             continue
         if token.text == ":" and any("@" in part.text for part in entry if part.kind != "comment"):
-            yield [*entry, _Token("broken", ":")]
+            yield [*entry, Token("broken", ":")]
         elif token.text != ":" and _is_entry(entry):
             yield entry
         entry = []
@@ -120,33 +105,11 @@ def _entries(value: bytes) -> Iterator[list[_Token]]:
         yield entry
 
 
-def _is_entry(entry: list[_Token]) -> bool:
+def _is_entry(entry: list[Token]) -> bool:
     return any(token.kind != "comment" and not token.text.isspace() for token in entry)
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    position = 0
-    while match := _TOKEN.match(text, position):
-        kind, end = str(match.lastgroup), match.end()
-        if match[0] == "(":
-            end = _comment_end(text, position)
-            kind = "comment" if end else "broken"
-            end = end or len(text)
-        yield _Token(kind, text[position:end])
-        position = end
-
-
-def _comment_end(text: str, start: int) -> int:
-    """Where the comment that opens at `start` has closed; 0 if it never does. Comments nest."""
-    depth = 0
-    for match in _PARENTHESIS.finditer(text, start):
-        depth += {"(": 1, ")": -1}.get(match[0], 0)
-        if depth == 0:
-            return match.end()
-    return 0
-
-
-def _address_in(entry: list[_Token]) -> str | None:
+def _address_in(entry: list[Token]) -> str | None:
     """The address of a mailbox: bare, or in angle brackets that come last, behind a name of any kind."""
     if any(token.kind == "broken" for token in entry):
         return None
@@ -157,10 +120,10 @@ def _address_in(entry: list[_Token]) -> str | None:
     if len(angles) > 1 or parts[-1] is not angles[0]:
         return None
     inside = _ROUTE.sub("", angles[0].text[1:-1], count=1)
-    return _addr_spec(list(_tokens(inside)))
+    return _addr_spec(list(strict_tokens(inside)))
 
 
-def _addr_spec(tokens: list[_Token]) -> str | None:
+def _addr_spec(tokens: list[Token]) -> str | None:
     """An address without the white space and comments that may stand in it."""
     if any(token.kind not in ("text", "comment") for token in tokens):
         return None

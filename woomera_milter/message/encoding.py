@@ -7,14 +7,14 @@ Values are hostile; nothing here raises on any octets.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from email.header import Header
-from typing import NamedTuple
 
 import idna
 
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField, field_names
+from woomera_milter.message.tokens import lenient_tokens
 from woomera_milter.text.charsets import decode
 
 MAX_LINE_OCTETS = 990  # sendmail's esmtp mailer breaks longer lines; RFC 5322 section 2.1.1 allows 998
@@ -39,23 +39,11 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DOMAIN = re.compile(r"[A-Za-z0-9.-]+")
 _QUOTED = re.compile(r'\\(.)|"((?:[^"\\]|\\.)*+)"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
-_PARENTHESIS = re.compile(r"\\.|[()]")
 # No text here holds NUL. It stands for the white space around an encoded word, where there may be some
 # already (RFC 2047 section 5).
 _GAP = "\0"
 _GAPS = re.compile(" *\0[ \0]*")
 _LONG_GAP = re.compile(" {60,}")
-# The last alternative takes a "<" that never closes, and every "(".
-_TOKEN = re.compile(
-    r"(?P<angle><[^<>]*>)"
-    r"|(?P<separator>[,;:])"
-    r'|(?P<words>(?:"(?:[^"\\]|\\.)*+"|\[[^\[\]]*\]|\\.|[^<(,;:])+|.)'
-)
-
-
-class _Token(NamedTuple):
-    kind: str  # words | angle | separator | comment
-    text: str
 
 
 def safe_field(field: HeaderField) -> HeaderField | None:
@@ -142,33 +130,6 @@ def _folded(name: str, text: str) -> bytes:
     return "\r\n".join([*lines, line or " "]).encode("ascii")
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    """Split a structured value (RFC 5322 section 3.2) at comments, angle brackets and separators.
-
-    What is not closed (a quote, a comment, a bracket) is taken for text.
-    """
-    position, comments_close = 0, True
-    while match := _TOKEN.match(text, position):
-        kind, end = str(match.lastgroup), match.end()
-        if match[0] == "(" and comments_close:
-            comment_end = _comment_end(text, position)
-            comments_close = comment_end > 0
-            if comments_close:
-                kind, end = "comment", comment_end
-        yield _Token(kind, text[position:end])
-        position = end
-
-
-def _comment_end(text: str, start: int) -> int:
-    """Where the comment that opens at `start` has closed; 0 if it never does. Comments nest."""
-    depth = 0
-    for match in _PARENTHESIS.finditer(text, start):
-        depth += {"(": 1, ")": -1}.get(match[0], 0)
-        if depth == 0:
-            return match.end()
-    return 0
-
-
 def _structured(text: str, *, is_address_list: bool) -> str:
     """Encode what needs it in a structured value, token by token."""
     may_break = _GAP if any(len(word) > MAX_WORD_OCTETS for word in text.split()) else ""
@@ -176,7 +137,7 @@ def _structured(text: str, *, is_address_list: bool) -> str:
         _ascii_token(kind, token, is_address_list=is_address_list)
         if _needs_encoding(token)
         else token + may_break
-        for kind, token in _tokens(text)
+        for kind, token in lenient_tokens(text)
     ]
     return _GAPS.sub(" ", "".join(safe))
 
@@ -226,18 +187,20 @@ def _ascii_address(address: str) -> str | None:
 
 def _first_addresses(text: str, max_bytes: int) -> str:
     """The first addresses that fit; where not even one does, the first without its name."""
-    marked = "".join(_GAP if token == ("separator", ",") else token.text for token in _tokens(text))
+    marked = "".join(_GAP if token == ("separator", ",") else token.text for token in lenient_tokens(text))
     entries = marked.split(_GAP)
     kept = ", ".join(entry.strip() for entry in _fitting(entries, max_bytes)) or _bare_address(entries[0])
-    group_marks = [token.text for token in _tokens(kept) if token.kind == "separator" and token.text in ":;"]
+    group_marks = [
+        token.text for token in lenient_tokens(kept) if token.kind == "separator" and token.text in ":;"
+    ]
     return f"{kept};" if group_marks and group_marks[-1] == ":" else kept
 
 
 def _bare_address(entry: str) -> str:
-    for kind, token in _tokens(entry):
+    for kind, token in lenient_tokens(entry):
         if kind == "angle":
             return token
-        for word in token.split() if kind == "words" else ():
+        for word in token.split() if kind == "text" else ():
             if "@" in word:
                 return word
     return ""

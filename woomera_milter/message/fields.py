@@ -18,7 +18,7 @@ class HeaderField(NamedTuple):
 
 # No group here is repeated possessively: before 3.11.5 Python's re leaves such a match at the wrong place.
 # White space before the colon is obsolete, yet to be accepted (RFC 5322 section 4.5).
-_MBOX_LINE = re.compile(rb">?From [^\n]*\n")
+MBOX_LINE = re.compile(rb">?From [^\n]*\n")
 _NO_FIELD = re.compile(rb"^(?![ \t]|[!-9;-~]++[ \t]*+:)", re.MULTILINE)
 _FIELD = re.compile(rb"^([!-9;-~]++)[ \t]*+:(.*?)\r?\n(?![ \t])", re.MULTILINE | re.DOTALL)
 
@@ -28,7 +28,7 @@ def header_section_end(octets: bytes, start: int, end: int) -> int:
 
     Only whole lines before `end` are looked at. An mbox's "From " line counts as part of the section.
     """
-    mbox_line = _MBOX_LINE.match(octets, start, end)
+    mbox_line = MBOX_LINE.match(octets, start, end)
     start = mbox_line.end() if mbox_line else start
     if octets[start : start + 1] in (b" ", b"\t"):
         return start

@@ -48,7 +48,7 @@ class Part:
         return self.content_type.startswith("multipart/")
 
 
-class _Window:
+class _FileWindow:
     """A file, seen through one window that moves along it."""
 
     def __init__(self, fd: int, size_bytes: int, window_bytes: int) -> None:
@@ -146,7 +146,7 @@ def outline(fd: int, size_bytes: int, *, window_bytes: int = WINDOW_BYTES) -> Pa
 
     Preambles and epilogues belong to no child; a part that is never ended reaches to its parent's end.
     """
-    window = _Window(fd, size_bytes, window_bytes)
+    window = _FileWindow(fd, size_bytes, window_bytes)
     stack = [_open_part(window, 0, [])]
     position = stack[0].part.start
     parts = 1
@@ -174,7 +174,7 @@ def _close_down_to(index: int, stack: list[_Open], end: int) -> None:
         stack[-1].children.append(closed)
 
 
-def _next_delimiter(window: _Window, position: int, delimiters: _Delimiters) -> _Line | None:
+def _next_delimiter(window: _FileWindow, position: int, delimiters: _Delimiters) -> _Line | None:
     """The next delimiter line in the body that begins at `position`, or right there."""
     # The line feed before the body belongs to the delimiter as well, even if it ended a header.
     position = max(0, position - 1)
@@ -197,7 +197,7 @@ _MEDIA_TYPE = re.compile(rb"\s*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)")
 _TOKEN = re.compile(rb"\s*([^\s;()\"]+)")
 
 
-def _open_part(window: _Window, position: int, stack: list[_Open]) -> _Open:
+def _open_part(window: _FileWindow, position: int, stack: list[_Open]) -> _Open:
     """The part whose header section begins at `position`, right after its delimiter line."""
     parent = stack[-1] if stack else None
     before = position - 1 if parent else 0

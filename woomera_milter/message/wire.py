@@ -7,11 +7,14 @@ readers can share a descriptor. Nothing is written: the conversion happens anew 
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 
 from woomera_milter.clock import Deadline
 from woomera_milter.message.stream import WINDOW_BYTES, open_chunks
+
+_BARE_LF = re.compile(rb"(?<!\r)\n")
 
 
 class Form(Enum):
@@ -96,3 +99,16 @@ def _unquoted(window: bytes, *, begins_line: bool) -> bytes:
     if begins_line and window.startswith(b">From "):
         window = window[1:]
     return window.replace(b"\n>From ", b"\nFrom ")
+
+
+def wire_form(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Give the octets with CRLF for each LF that has none, however they are cut; a bare CR stays."""
+    ends_with_cr = False
+    for chunk in chunks:
+        if not chunk:
+            continue
+        octets = _BARE_LF.sub(b"\r\n", chunk)
+        if ends_with_cr and chunk.startswith(b"\n"):
+            octets = octets[1:]  # its CR came with the last chunk
+        ends_with_cr = chunk.endswith(b"\r")
+        yield octets

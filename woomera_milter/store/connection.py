@@ -24,7 +24,7 @@ READ_TIMEOUT_S = 20
 ERRORS = (ClientError, BotoCoreError, HTTPError)
 
 
-class Connection:
+class S3Connection:
     """Safe to use from many threads at once."""
 
     def __init__(

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from woomera_milter import config
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store import failures
-from woomera_milter.store.connection import Connection
+from woomera_milter.store.connection import S3Connection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
@@ -38,7 +38,7 @@ class Bucket:
     def __init__(self, storage: config.Storage) -> None:
         self._bucket = storage.bucket
         self._prefix = storage.prefix
-        self._connection = Connection(storage, 1)
+        self._connection = S3Connection(storage, 1)
         self._ask = self._connection.ask
         self.region = self._ask("connecting to S3", lambda client: client.meta.region_name)
 

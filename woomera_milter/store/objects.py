@@ -22,7 +22,7 @@ from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DamagedError, WoomeraError
 from woomera_milter.store import documents
-from woomera_milter.store.connection import ERRORS, Connection
+from woomera_milter.store.connection import ERRORS, S3Connection
 from woomera_milter.store.downloads import attachment_disposition, harmless_type
 from woomera_milter.store.failures import code_of, explained
 
@@ -106,7 +106,7 @@ class Store:
         on_new_credentials: Callable[[], object] = lambda: None,
     ) -> None:
         """`on_new_credentials` is called where the old ones were refused and others have been read."""
-        self._connection = Connection(storage, max_connections, on_new_credentials)
+        self._connection = S3Connection(storage, max_connections, on_new_credentials)
         self._bucket = storage.bucket
         self._prefix = storage.prefix
         self._retention = storage.retention

@@ -4,8 +4,7 @@ Copies come from our own archive (wire form, an envelope beside them) and from a
 ends, an mbox's "From " line, headers of the delivery that made the copy.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +13,15 @@ from pydantic import BaseModel, TypeAdapter
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.envelope import HIDDEN_IN_COPIES, Envelope
-from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
+from woomera_milter.message.fields import MBOX_LINE, HeaderField, header_section_end, parse_header_block
 from woomera_milter.message.size import Measure
 from woomera_milter.message.spool import SpooledMessage
+from woomera_milter.message.wire import wire_form
 from woomera_milter.store.documents import shaped
 from woomera_milter.store.objects import Listed, Store
 
 _MAX_HEADER_BYTES = 1024 * 1024
 _WINDOW_BYTES = 4 * 1024 * 1024
-_BARE_LF = re.compile(rb"(?<!\r)\n")
-_MBOX_LINE = re.compile(rb">?From [^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def fetch(archive: Store, listed: Listed, spool: Path, deadline: Deadline) -> Ar
     try:
         chunks = wire_form(archive.read(listed.key, deadline))
         section, body = _split(chunks)
-        section = _MBOX_LINE.sub(b"", section, count=1) if _MBOX_LINE.match(section) else section
+        section = MBOX_LINE.sub(b"", section, count=1) if MBOX_LINE.match(section) else section
         measure.feed(section)
         message.write(_without_hidden(section))
         for octets in body:
@@ -87,19 +85,6 @@ def fetch(archive: Store, listed: Listed, spool: Path, deadline: Deadline) -> Ar
         message.close()
         raise
     return Archived(message, parse_header_block(section), measure.measured_bytes)
-
-
-def wire_form(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Give the octets with CRLF for each LF that has none, however they are cut; a bare CR stays."""
-    ends_with_cr = False
-    for chunk in chunks:
-        if not chunk:
-            continue
-        octets = _BARE_LF.sub(b"\r\n", chunk)
-        if ends_with_cr and chunk.startswith(b"\n"):
-            octets = octets[1:]  # its CR came with the last chunk
-        ends_with_cr = chunk.endswith(b"\r")
-        yield octets
 
 
 def _split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -9,9 +9,9 @@ from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, Outbox, record, run
 from woomera_milter.clock import Deadline
 from woomera_milter.message.size import is_surely_small
+from woomera_milter.message.wire import wire_form
 from woomera_milter.store.objects import Listed
 from woomera_milter.sweep import copies
-from woomera_milter.sweep.copies import wire_form
 
 
 def measured(store: MemoryStore, octets: bytes, folder: Path) -> int:
