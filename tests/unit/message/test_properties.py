@@ -15,8 +15,6 @@ from woomera_milter.message.decoding import header_summary, parameters, text_of
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.transfer import decoded_chunks
 from woomera_milter.message.tree import Part, outline
-from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
-from woomera_milter.text.html import from_html
 
 # Headers of the messages below fit, and most delimiters lie across the edge of some window.
 TINY_WINDOW_BYTES = 150
@@ -170,18 +168,3 @@ def test_any_octets_are_a_header_that_reads_on_one_clean_line(octets: bytes) -> 
     for text in text_of(octets), facts.subject:
         check_line(text)
     parameters(octets)
-
-
-@given(st.text())
-def test_any_markup_becomes_text(markup: str) -> None:
-    assert not set(from_html(markup)) & set("\x00\x1d\x1e\r\u202e")
-
-
-@given(st.one_of(st.text(max_size=400), st.text("./\\: con\u202e\x00a", max_size=20)))
-def test_any_name_becomes_one_that_file_systems_take(name: str) -> None:
-    safe = safe_file_name(name, "attachment.bin")
-    assert safe == safe_file_name(safe, "attachment.bin")
-    assert 0 < len(safe.encode()) <= MAX_FILE_NAME_BYTES
-    assert not set(safe) & set('/\\:*?"<>|\x00\n\u202e')
-    assert safe[0] not in ". "
-    assert safe[-1] not in ". "

@@ -1,32 +1,16 @@
 """Wire form, made of files with other line ends while they are read, and its digests."""
 
 import hashlib
-import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from woomera_milter.clock import Deadline
-from woomera_milter.errors import DeadlineError
+from tests.unit.message.messages_in_files import message_in_file
 from woomera_milter.message.stream import WINDOW_BYTES
-from woomera_milter.message.wire import Form, WireMessage
+from woomera_milter.message.wire import Form, wire_form
 
 
-@contextmanager
-def message_in_file(folder: Path, content: bytes, form: Form, before: bytes = b"") -> Iterator[WireMessage]:
-    path = folder / "file"
-    path.write_bytes(before + content + b"\nwhat follows is another's")
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        yield WireMessage(fd, len(before), len(before) + len(content), form)
-    finally:
-        os.close(fd)
-
-
-def wire_form(folder: Path, content: bytes, form: Form, before: bytes = b"") -> bytes:
+def converted(folder: Path, content: bytes, form: Form, before: bytes = b"") -> bytes:
     with message_in_file(folder, content, form, before) as message:
         return b"".join(message.chunks())
 
@@ -46,7 +30,7 @@ def wire_form(folder: Path, content: bytes, form: Form, before: bytes = b"") -> 
     ],
 )
 def test_local_line_ends_become_crlf(tmp_path: Path, content: bytes, expected: bytes) -> None:
-    assert wire_form(tmp_path, content, Form.LOCAL) == expected
+    assert converted(tmp_path, content, Form.LOCAL) == expected
 
 
 @pytest.mark.parametrize(
@@ -61,7 +45,7 @@ def test_local_line_ends_become_crlf(tmp_path: Path, content: bytes, expected: b
     ],
 )
 def test_quoting_of_mboxes_is_taken_back(tmp_path: Path, content: bytes, expected: bytes) -> None:
-    assert wire_form(tmp_path, content, Form.MBOX) == expected
+    assert converted(tmp_path, content, Form.MBOX) == expected
 
 
 @pytest.mark.parametrize("length", range(WINDOW_BYTES - 10, WINDOW_BYTES + 3))
@@ -69,11 +53,11 @@ def test_edges_of_windows_leave_no_trace(tmp_path: Path, length: int) -> None:
     content = b"x" * length + b"\r\n>From a\r\ny\n" + b"z" * WINDOW_BYTES + b"\n>From b\n"
     expected = b"x" * length + b"\r\nFrom a\r\ny\r\n" + b"z" * WINDOW_BYTES + b"\r\nFrom b\r\n"
 
-    assert wire_form(tmp_path, content, Form.MBOX, before=b"12345\n") == expected
+    assert converted(tmp_path, content, Form.MBOX, before=b"12345\n") == expected
 
 
 @pytest.mark.parametrize("form", Form)
-def test_digests_and_size_are_those_of_the_wire_form(tmp_path: Path, form: Form) -> None:
+def test_digests_and_size_are_those_of_the_converted(tmp_path: Path, form: Form) -> None:
     with message_in_file(tmp_path, b"Subject: x\n\n" + b"text\n" * 100_000, form) as message:
         octets = b"".join(message.chunks())
         md5 = message.md5()
@@ -83,33 +67,8 @@ def test_digests_and_size_are_those_of_the_wire_form(tmp_path: Path, form: Form)
     assert md5 == hashlib.md5(octets, usedforsecurity=False).digest()
 
 
-def test_stream_can_be_sent_again_from_its_beginning(tmp_path: Path) -> None:
-    with (
-        message_in_file(tmp_path, b"text\n" * 100_000, Form.LOCAL) as message,
-        message.open(Deadline(60)) as body,
-    ):
-        first = body.read(1000)
-        assert body.tell() == 1000
-        body.seek(0)
-        whole = body.read()
-
-    assert whole == b"text\r\n" * 100_000
-    assert whole.startswith(first)
-
-
-def test_stream_goes_nowhere_else(tmp_path: Path) -> None:
-    with (
-        message_in_file(tmp_path, b"text\n", Form.LOCAL) as message,
-        message.open(Deadline(60)) as body,
-        pytest.raises(io.UnsupportedOperation, match="back to its beginning only"),
-    ):
-        body.seek(-1, os.SEEK_END)
-
-
-def test_stream_ends_with_its_deadline(tmp_path: Path) -> None:
-    with (
-        message_in_file(tmp_path, b"text\n", Form.LOCAL) as message,
-        message.open(Deadline(0, "the time of this test")) as body,
-        pytest.raises(DeadlineError, match="longer than the time of this test"),
-    ):
-        body.read()
+@pytest.mark.parametrize("cut", [1, 2, 3, 7])
+def test_line_ends_become_crlf_wherever_the_chunks_are_cut(cut: int) -> None:
+    octets = b"a\nb\r\nc\r\r\n\n\r\nd\re\n"
+    chunks = [octets[start : start + cut] for start in range(0, len(octets), cut)]
+    assert b"".join(wire_form(chunks)) == b"a\r\nb\r\nc\r\r\n\r\n\r\nd\re\r\n"

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
 
 import pytest
 
@@ -14,7 +13,6 @@ from tests.unit.store.stores import BUCKET, KEY, NOW, WIRE, keys_of, put, store_
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.store.keys import message_key, sidecar_key
 
 # What is stored.
 
@@ -47,35 +45,6 @@ def test_sidecar_is_readable_json(juicefs: Juicefs) -> None:
     found = stored(juicefs, "sidecar")
     assert found["Body"].decode() == '{\n "subject": "Größe",\n "recipients": [\n  "a@example.org"\n ]\n}'
     assert found["ContentType"] == "application/json"
-
-
-def test_keys_stand_in_the_folder_of_the_utc_day() -> None:
-    received_at = datetime(2026, 11, 24, 1, 30, tzinfo=UTC).astimezone(None) - timedelta(hours=2)
-
-    assert message_key("Q-1", received_at) == "messages/2026/11/23/Q-1/message.eml"
-    assert sidecar_key("Q-1", received_at) == "messages/2026/11/23/Q-1/envelope.json"
-
-
-@pytest.mark.parametrize(
-    ("file_name", "ascii_name"),
-    [
-        pytest.param("figures.eml", "figures.eml", id="plain"),
-        pytest.param("Zürich €.eml", "Z_rich _.eml", id="not ASCII"),
-        pytest.param("日本語.eml", "___.eml", id="nothing ASCII"),
-        pytest.param('a"; filename="b.exe', "a_; filename=_b.exe", id="a quote"),
-        pytest.param("back\\slash %41.eml", "back_slash _41.eml", id="backslash and percent"),
-        pytest.param("a\r\nX-Injected: 1", "a__X-Injected: 1", id="line end"),
-    ],
-)
-def test_file_name_is_what_a_browser_saves_whatever_it_holds(
-    file_name: str, ascii_name: str, juicefs: Juicefs, spooled: SpooledMessage
-) -> None:
-    put(store_at(juicefs.endpoint_url, keys_of(juicefs)), spooled, file_name=file_name)
-
-    # RFC 6266 Appendix D: filename for old browsers, then filename* (RFC 8187) for the others.
-    encoded = quote(file_name, safe="")
-    found = stored(juicefs)["ContentDisposition"]
-    assert found == f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{encoded}"
 
 
 # Damage on the way.

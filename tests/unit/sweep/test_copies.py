@@ -9,7 +9,6 @@ from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, Outbox, record, run
 from woomera_milter.clock import Deadline
 from woomera_milter.message.size import is_surely_small
-from woomera_milter.message.wire import wire_form
 from woomera_milter.store.objects import Listed
 from woomera_milter.sweep import copies
 
@@ -70,13 +69,6 @@ def test_long_lines_count_for_what_breaking_them_adds(
     store.put_octets(KEY.replace(".eml", ".json"), record("a@example.org"))
     store.put_octets(KEY, b"Subject: x\r\n\r\n" + b"y" * (LIMIT_BYTES - 2300) + b"\r\n")
     assert run(store, outbox, tmp_path).over_limit == 1
-
-
-@pytest.mark.parametrize("cut", [1, 2, 3, 7])
-def test_line_ends_become_crlf_wherever_the_chunks_are_cut(cut: int) -> None:
-    octets = b"a\nb\r\nc\r\r\n\n\r\nd\re\n"
-    chunks = [octets[start : start + cut] for start in range(0, len(octets), cut)]
-    assert b"".join(wire_form(chunks)) == b"a\r\nb\r\nc\r\r\n\r\n\r\nd\re\r\n"
 
 
 def test_what_shows_hidden_recipients_is_not_in_the_stored_message(
