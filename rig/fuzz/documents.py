@@ -28,7 +28,7 @@ from woomera_milter.errors import PermanentError, WoomeraError
 from woomera_milter.report import report, view
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
-from woomera_milter.report.reader import Gatherer
+from woomera_milter.report.reader import Reader
 from woomera_milter.store import sidecars
 from woomera_milter.store.claims import Claims, State, claim_key
 from woomera_milter.store.links import Signer
@@ -189,9 +189,9 @@ def _record(data: bytes) -> Hashable:
 def _watermark(data: bytes) -> Hashable:
     store = _bucket({"sweep/watermark.json": data})
     before = watermark.load(store, "archive/")
-    window = before.window(_NOW) if before else watermark.EVERYTHING
-    watermark.save(store, watermark.advanced(before, "archive/", window, _NOW, [_NOW]))
-    return before is None, window.is_full
+    span = before.next_range(_NOW) if before else watermark.EVERYTHING
+    watermark.save(store, watermark.advanced(before, "archive/", span, _NOW, [_NOW]))
+    return before is None, span.is_full
 
 
 def _processed(data: bytes) -> Hashable:
@@ -210,7 +210,7 @@ def _report(data: bytes) -> Hashable:
     keys = (f"{_FOLDER}envelope.json", "stats/2026-11-23/host-1-x.json", "processed/a.json")
     statistics = Statistics(Period.before("day", date(2026, 11, 24)), timedelta(days=7), _NOW)
     store = _bucket(dict.fromkeys(keys, data))
-    Gatherer(store, "archive/", timedelta(days=30), lambda _: None).fill(statistics, _NOW)
+    Reader(store, "archive/", timedelta(days=30), lambda _: None).fill(statistics, _NOW)
     settings = Report(sender="woomera@example.com", to=("postmaster@example.com",), quiet="send")
     mail = report.message_of(statistics, settings, _NOW) or b""
     require(mail.isascii() and max(map(len, mail.split(b"\r\n"))) < 998, "the report is not safe for SES")

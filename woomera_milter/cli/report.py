@@ -19,8 +19,8 @@ from woomera_milter.cli.progress import ReportProgress
 from woomera_milter.errors import ConfigError
 from woomera_milter.report import letter, report, view
 from woomera_milter.report.figures import Statistics
-from woomera_milter.report.period import Kind, Period
-from woomera_milter.report.reader import AT_ONCE, Gatherer
+from woomera_milter.report.period import Period, PeriodKind
+from woomera_milter.report.reader import AT_ONCE, Reader
 from woomera_milter.report.report import Report, ReportOutcome, ReportState
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.objects import Store
@@ -61,7 +61,7 @@ class Look:
 
 
 @click.command("report")
-@click.option("--period", "kind", type=click.Choice(get_args(Kind)), help="Instead of report.period.")
+@click.option("--period", "kind", type=click.Choice(get_args(PeriodKind)), help="Instead of report.period.")
 @click.option(
     "--until",
     type=_Day(),
@@ -77,7 +77,7 @@ class Look:
 @exits
 def report_command(
     path: Path,
-    kind: Kind | None,
+    kind: PeriodKind | None,
     until: date | None,
     as_text: bool,
     html_path: Path | None,
@@ -118,7 +118,7 @@ def _gathered(configuration: config.Config, period: Period, now: datetime) -> St
     statistics = Statistics(period, configuration.links.expires, now)
     with ReportProgress() as progress:
         retention, archive = configuration.storage.retention, configuration.archive.prefix
-        Gatherer(store, archive, retention, progress.read).fill(statistics, now)
+        Reader(store, archive, retention, progress.read).fill(statistics, now)
     return statistics
 
 

@@ -23,6 +23,7 @@ from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice.notice import Composer
 from woomera_milter.offload import attachments
 from woomera_milter.offload.offload import Offload
+from woomera_milter.report.sweep_mail import SweepFigures, statistics_mail
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store
@@ -31,7 +32,7 @@ from woomera_milter.sweep import processed_mail, watermark
 from woomera_milter.sweep.listing import ArchiveListing, lies_in_own
 from woomera_milter.sweep.notifier import Notifier
 from woomera_milter.sweep.sweep import AT_ONCE, Sweep, SweepResult
-from woomera_milter.sweep.watermark import EVERYTHING, Watermark, Window
+from woomera_milter.sweep.watermark import EVERYTHING, SweepRange, Watermark
 
 AnySection = TypeVar("AnySection", bound=config.Section)
 
@@ -140,28 +141,35 @@ def _sweep(
     # The first Woomera's invocation looks at all of its prefix, as it always did.
     keeps_watermark = options.since is None and flags.prefix is None
     before = watermark.load(store, prefix) if keeps_watermark else None
-    window = _window(options, before, now)
+    span = _range(options, before, now)
     with SweepProgress() as progress:
-        result = sweep.run(window, most=options.limit, dry_run=options.dry_run, progress=progress)
+        result = sweep.run(span, most=options.limit, dry_run=options.dry_run, progress=progress)
     _print(result, options)  # before its records are written, since that may fail
     if options.dry_run:
         return result
     if ledger is not None:
         ledger.save()
     if keeps_watermark and not result.too_many:
-        watermark.save(store, watermark.advanced(before, prefix, window, now, result.unsettled))
+        watermark.save(store, watermark.advanced(before, prefix, span, now, result.unsettled))
     if flags.admin_email:
-        processed_count = ledger.count if ledger is not None else 0
-        message = processed_mail.statistics_mail(flags.admin_email, result, processed_count, now)
+        figures = SweepFigures(
+            result.scanned,
+            result.over_limit,
+            result.notified,
+            [(it.key, it.reason) for it in result.failed],
+            held_back=result.due_count if result.too_many else 0,
+            processed=ledger.count if ledger is not None else 0,
+        )
+        message = statistics_mail(flags.admin_email, figures, now)
         for refusal in postman.send(flags.admin_email, [flags.admin_email], message).refused:
             log.warning(f"--adminEmail: the statistics mail was refused: {refusal.reason}")
     return result
 
 
-def _window(options: Options, before: Watermark | None, now: datetime) -> Window:
+def _range(options: Options, before: Watermark | None, now: datetime) -> SweepRange:
     if options.since:
-        return Window(options.since.date(), options.since)
-    return EVERYTHING if options.full or before is None else before.window(now)
+        return SweepRange(options.since.date(), options.since)
+    return EVERYTHING if options.full or before is None else before.next_range(now)
 
 
 def _configuration(context: click.Context, flags: Flags, cleanup: ExitStack) -> tuple[config.Config, Path]:

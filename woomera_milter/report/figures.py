@@ -33,7 +33,7 @@ class FailedAt(NamedTuple):
     queue_id: str
 
 
-class StoredMessage(NamedTuple):
+class LargeMessage(NamedTuple):
     """A message as the list of the largest shows it."""
 
     size_bytes: int
@@ -50,14 +50,14 @@ class ShortLink(NamedTuple):
     ends_at: datetime
 
 
-class Untold(NamedTuple):
+class Unannounced(NamedTuple):
     """An archived message of whose recipients some have no notice."""
 
     key: str
     reason: str
 
 
-class Stuck(NamedTuple):
+class StaleClaim(NamedTuple):
     """A sweep's claim that is older than its lease, and led to nothing."""
 
     key: str
@@ -86,7 +86,7 @@ class Backlog:
     count: int
     size_bytes: int
     oldest_at: datetime | None
-    told_at: datetime
+    reported_at: datetime
 
 
 @dataclass(slots=True)
@@ -128,7 +128,7 @@ class Totals:
 
     tally: Tally = field(default_factory=Tally)
     notified: int = 0
-    untold: int = 0
+    unannounced: int = 0
     archived: Amount = field(default_factory=Amount)
 
 
@@ -136,7 +136,7 @@ class Statistics:
     """All that a report of `period` tells. `add_...` take what was read, and raise KeyError, TypeError or
     ValueError where that is not what it should be.
 
-    `heard_at`: when a milter last told anything, as far back as is read (`reads_since`), None where none did.
+    `last_snapshot_at`: when a milter last wrote one, as far back as is read (`reads_since`); None: none did.
     """
 
     def __init__(self, period: Period, links_expire: timedelta, now: datetime) -> None:
@@ -147,16 +147,16 @@ class Statistics:
         self.before = Totals()
         self.days = {day: Day() for day in last_days(period.until, CHART_DAYS)}
         self.hosts: dict[str, Host] = {}
-        self.heard_at: datetime | None = None
+        self.last_snapshot_at: datetime | None = None
         self.failures: dict[str, list[FailedAt]] = {}
-        self.untold = Examples[Untold]()
-        self.stuck = Examples[Stuck]()
+        self.unannounced = Examples[Unannounced]()
+        self.stale_claims = Examples[StaleClaim]()
         self.short_links = Examples[ShortLink]()
         self.unreadable = Examples[str]()
         self.senders: Counter[str] = Counter()
         self.usage: dict[str, Usage] = {}
         self._links_expire = links_expire
-        self._largest: list[StoredMessage] = []
+        self._largest: list[LargeMessage] = []
 
     @property
     def reads_since(self) -> date:
@@ -164,7 +164,7 @@ class Statistics:
         return min(self.period.previous.first, *self.days)
 
     @property
-    def largest(self) -> list[StoredMessage]:
+    def largest(self) -> list[LargeMessage]:
         """The largest messages of the period, the largest first."""
         return sorted(self._largest, reverse=True)
 
@@ -172,7 +172,7 @@ class Statistics:
     def is_quiet(self) -> bool:
         """Whether Woomera had nothing to do: mail that passes is none of its doing."""
         done = self.totals.tally.intercepted.count + self.totals.tally.failed.total()
-        return not done + self.totals.notified + self.totals.untold
+        return not done + self.totals.notified + self.totals.unannounced
 
     def add_snapshot(self, document: Mapping[str, Any]) -> None:
         """Take an object below stats/."""
@@ -188,7 +188,7 @@ class Statistics:
         if every > _LONGEST_EVERY:
             raise ValueError("no milter writes snapshots so seldom")
         failures = [(it.reason, FailedAt(moment(it.at), host, it.queue_id)) for it in tally.recent_failures]
-        self.heard_at = max(seen_at, self.heard_at or seen_at)
+        self.last_snapshot_at = max(seen_at, self.last_snapshot_at or seen_at)
         # Of the day after, too: a host whose last snapshot of the period was lost is not silent for that.
         if self.period.previous.first <= day <= self.period.until:
             known = self.hosts.setdefault(host, Host())
@@ -218,7 +218,7 @@ class Statistics:
         )
         if self.period.previous.first <= day <= self.period.until:
             known = self.hosts.setdefault(host, Host())
-            if known.backlog is None or backlog.told_at > known.backlog.told_at:
+            if known.backlog is None or backlog.reported_at > known.backlog.reported_at:
                 known.backlog = backlog
         if day in self.period.previous:
             self.before.archived.merge(archived)
@@ -230,7 +230,7 @@ class Statistics:
         """Take the sidecar of a message received in the period; `sender` is its author's address."""
         message_id, size_bytes = str(document["id"]), int(document["size_bytes"])
         ends_at = moment(document["links_expire_at"])
-        message = StoredMessage(
+        message = LargeMessage(
             size_bytes, moment(document["received_at"]), message_id, sender, str(document["subject"])
         )
         if len(self._largest) < _LARGEST:
@@ -253,12 +253,12 @@ class Statistics:
         elif state == "failed":
             first_at = moment(document["first_failed_at"])
             if self.period.covers(written_at) or self.period.covers(first_at):
-                self.totals.untold += 1
-                self.untold.add(Untold(key, str(document["reason"])))
+                self.totals.unannounced += 1
+                self.unannounced.add(Unannounced(key, str(document["reason"])))
             elif self.period.previous.covers(first_at):
-                self.before.untold += 1
+                self.before.unannounced += 1
         elif age > timedelta(seconds=document["lease_s"]):
-            self.stuck.add(Stuck(key, str(document["host"]), written_at))
+            self.stale_claims.add(StaleClaim(key, str(document["host"]), written_at))
 
     def add_stored(self, prefix: str, size_bytes: int, ends_at: datetime | None, now: datetime) -> None:
         """Take an object of a listing; `ends_at`: when the lifecycle deletes it, None where nobody knows."""

@@ -16,7 +16,7 @@ from itertools import zip_longest
 import jinja2
 
 from woomera_milter.errors import PermanentError, Reason
-from woomera_milter.report.matters import Attention
+from woomera_milter.report.matters import Matter
 from woomera_milter.text import wording
 
 MAX_MESSAGE_BYTES = 100 * 1024 - 1  # SES-safe is under 100 KB
@@ -75,7 +75,7 @@ class Bulletin:
     subject: str
     title: str
     subtitle: str
-    attention: Sequence[Attention]
+    attention: Sequence[Matter]
     figures: Sequence[Figure]
     figures_note: str = ""
     figures_first: bool = False

@@ -14,12 +14,12 @@ LONGEST_WAIT = timedelta(days=1)
 
 _EXAMPLES = 5
 
-SayWhen = Callable[[datetime], str]
+FormatTime = Callable[[datetime], str]
 """Puts a moment into words, in the time zone of the readers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class Matter:
     """One matter: a stable word for programs, a sentence, what to do, and the first few of its cases."""
 
     kind: str
@@ -28,13 +28,13 @@ class Attention:
     details: Sequence[str]
 
 
-def needed(statistics: Statistics, say_when: SayWhen) -> list[Attention]:
+def needed(statistics: Statistics, format_time: FormatTime) -> list[Matter]:
     """Return what needs attention; empty where all is well."""
     sources = (
         _passed_over_limit,
         _failures,
-        _untold,
-        _stuck,
+        _unannounced,
+        _stale_claims,
         _short_links,
         _backlogs,
         _silent,
@@ -42,12 +42,12 @@ def needed(statistics: Statistics, say_when: SayWhen) -> list[Attention]:
         _silent_archives,
         _unreadable,
     )
-    return [one for source in sources for one in source(statistics, say_when)]
+    return [one for source in sources for one in source(statistics, format_time)]
 
 
-def _passed_over_limit(statistics: Statistics, _: SayWhen) -> Iterator[Attention]:
+def _passed_over_limit(statistics: Statistics, _: FormatTime) -> Iterator[Matter]:
     if count := statistics.totals.tally.passed_over_limit:
-        yield Attention(
+        yield Matter(
             "passed-over-limit",
             f"{counted(count, 'over-limit message')} went to the relay, which refuses it: it may be lost",
             "milter.on_failure is pass; with tempfail the sender keeps what cannot be stored",
@@ -55,112 +55,115 @@ def _passed_over_limit(statistics: Statistics, _: SayWhen) -> Iterator[Attention
         )
 
 
-def _failures(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+def _failures(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     for reason, count in statistics.totals.tally.failed.most_common():
         meaning = Reason.meaning_of(reason)
-        yield Attention(
+        yield Matter(
             "failed",
             f"{counted(count, 'attempt')} to store an over-limit message failed ({reason}): {meaning}",
             "the log of the host says more, by the queue id",
             [
-                f"{it.queue_id or '-'} on {it.host}, {say_when(it.at)}"
+                f"{it.queue_id or '-'} on {it.host}, {format_time(it.at)}"
                 for it in statistics.failures.get(reason, ())
             ],
         )
 
 
-def _untold(statistics: Statistics, _: SayWhen) -> Iterator[Attention]:
-    if count := statistics.untold.count:
-        yield Attention(
+def _unannounced(statistics: Statistics, _: FormatTime) -> Iterator[Matter]:
+    if count := statistics.unannounced.count:
+        yield Matter(
             "untold",
             f"{counted(count, 'archived message')} could not be announced to all recipients",
             "`woomera sweep` tries again for a week; after that, tell them yourself",
-            [f"{it.key}: {it.reason}" for it in statistics.untold.shown],
+            [f"{it.key}: {it.reason}" for it in statistics.unannounced.shown],
         )
 
 
-def _stuck(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
-    if count := statistics.stuck.count:
-        yield Attention(
+def _stale_claims(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
+    if count := statistics.stale_claims.count:
+        yield Matter(
             "stuck-claim",
             f"{counted(count, 'notice')} of the sweep {'is' if count == 1 else 'are'} overdue: a run died",
             "the next `woomera sweep` takes over; see that a timer runs it",
-            [f"{it.key}: claimed by {it.host}, {say_when(it.since)}" for it in statistics.stuck.shown],
+            [
+                f"{it.key}: claimed by {it.host}, {format_time(it.since)}"
+                for it in statistics.stale_claims.shown
+            ],
         )
 
 
-def _short_links(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+def _short_links(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     if count := statistics.short_links.count:
-        yield Attention(
+        yield Matter(
             "short-links",
             f"The links of {counted(count, 'message')} live shorter than links.expires says",
             "see who signs links (an instance role's live for hours), and the bucket's lifecycle",
-            [f"{it.id}: until {say_when(it.ends_at)}" for it in statistics.short_links.shown],
+            [f"{it.id}: until {format_time(it.ends_at)}" for it in statistics.short_links.shown],
         )
 
 
-def _backlogs(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+def _backlogs(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     for name, host in sorted(statistics.hosts.items()):
         backlog = host.backlog
         if backlog is None or backlog.oldest_at is None:
             continue
-        if backlog.told_at - backlog.oldest_at > LONGEST_WAIT:
+        if backlog.reported_at - backlog.oldest_at > LONGEST_WAIT:
             waiting = counted(backlog.count, "archived copy", "archived copies")
-            yield Attention(
+            yield Matter(
                 "archive-backlog",
                 f"{waiting} ({wording.plain_size(backlog.size_bytes)}) wait on {name}, the oldest since "
-                f"{say_when(backlog.oldest_at)}",
+                f"{format_time(backlog.oldest_at)}",
                 "run `woomera archive` there and see what it says",
                 (),
             )
 
 
-def _silent(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+def _silent(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     silent = [
         (name, host.seen_at)
         for name, host in sorted(statistics.hosts.items())
         if host.seen_at and host.is_silent(statistics.as_of)
     ]
     if silent:
-        yield Attention(
+        yield Matter(
             "silent-host",
             f"{counted(len(silent), 'host')} fell silent: the milter there died, or cannot reach S3",
             "look at the milter's log there",
-            [f"{name}: last heard of {say_when(seen_at)}" for name, seen_at in silent[:_EXAMPLES]],
+            [f"{name}: last heard of {format_time(seen_at)}" for name, seen_at in silent[:_EXAMPLES]],
         )
 
 
-def _no_hosts(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+def _no_hosts(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     """Where no milter told anything before the period either, none is missed: the sweep is of use alone."""
-    heard_at = statistics.heard_at
+    last_at = statistics.last_snapshot_at
     is_told = any(host.is_silent(statistics.as_of) for host in statistics.hosts.values())
-    if heard_at and heard_at < statistics.period.starts_at and not is_told:
-        yield Attention(
+    if last_at and last_at < statistics.period.starts_at and not is_told:
+        yield Matter(
             "no-hosts",
-            f"No milter has told anything since {say_when(heard_at)}: none runs, or none reaches S3",
+            f"No milter has told anything since {format_time(last_at)}: none runs, or none reaches S3",
             "run `woomera check` on each host",
             (),
         )
 
 
-def _silent_archives(statistics: Statistics, say_when: SayWhen) -> Iterator[Attention]:
+def _silent_archives(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     silent = [
-        (name, host.backlog.told_at)
+        (name, host.backlog.reported_at)
         for name, host in sorted(statistics.hosts.items())
-        if host.backlog and host.backlog.told_at < statistics.as_of - LONGEST_WAIT
+        if host.backlog and host.backlog.reported_at < statistics.as_of - LONGEST_WAIT
     ]
     if silent:
-        yield Attention(
+        yield Matter(
             "silent-archive",
             f"`woomera archive` has not run for a day on {counted(len(silent), 'host')}",
             "copies may wait there: have a timer run it, and see what it says",
-            [f"{name}: last run {say_when(told_at)}" for name, told_at in silent[:_EXAMPLES]],
+            [f"{name}: last run {format_time(reported_at)}" for name, reported_at in silent[:_EXAMPLES]],
         )
 
 
-def _unreadable(statistics: Statistics, _: SayWhen) -> Iterator[Attention]:
+def _unreadable(statistics: Statistics, _: FormatTime) -> Iterator[Matter]:
     if count := statistics.unreadable.count:
-        yield Attention(
+        yield Matter(
             "unreadable",
             f"{counted(count, 'object')} in the bucket could not be read; this report leaves "
             f"{'it' if count == 1 else 'them'} out",

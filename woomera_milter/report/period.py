@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 
-Kind = Literal["day", "week", "month"]
+PeriodKind = Literal["day", "week", "month"]
 
 _DAY = timedelta(days=1)
 
@@ -19,13 +19,13 @@ class Period:
     told of it is no more than the beginning.
     """
 
-    kind: Kind
+    kind: PeriodKind
     first: date
     until: date
     so_far: bool = False
 
     @classmethod
-    def before(cls, kind: Kind, day: date) -> "Period":
+    def before(cls, kind: PeriodKind, day: date) -> "Period":
         """Return the last period of this kind that ends before `day` begins."""
         if kind == "day":
             return cls(kind, day - _DAY, day)
@@ -35,7 +35,7 @@ class Period:
         return cls(kind, (until - _DAY).replace(day=1), until)
 
     @classmethod
-    def last(cls, kind: Kind, today: date) -> "Period":
+    def last(cls, kind: PeriodKind, today: date) -> "Period":
         """Return the last period of this kind that ended before `today` began.
 
         Weeks begin on Monday here (ISO 8601), so that a timer finds one of them all week.

@@ -18,11 +18,11 @@ from woomera_milter.workers import in_parallel
 
 AT_ONCE = 16
 _AHEAD = 256
-_STUCK_FOR = timedelta(days=7)
+_STALE_FOR = timedelta(days=7)
 _MESSAGES, _PROCESSED, _REPORTS = "messages/", "processed/", "reports/"
 
 
-class Gatherer:
+class Reader:
     """Fills statistics from the bucket. Raises the errors of Store."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Gatherer:
     def _wanted(self, statistics: Statistics, now: datetime) -> Iterator[Listed]:
         """Count what lies in the bucket, and yield what has to be read of it."""
         since, period = statistics.reads_since, statistics.period
-        claims_since = min(datetime(since.year, since.month, since.day, tzinfo=UTC), now - _STUCK_FOR)
+        claims_since = min(datetime(since.year, since.month, since.day, tzinfo=UTC), now - _STALE_FOR)
 
         def is_snapshot(listed: Listed) -> bool:
             day = snapshots.day_of(listed.key)

@@ -56,7 +56,7 @@ class Report:
         self._claims = claims
         self._mailer = mailer
 
-    def send(self, period: Period, gather: Callable[[], Statistics], now: datetime) -> ReportOutcome:
+    def send(self, period: Period, read: Callable[[], Statistics], now: datetime) -> ReportOutcome:
         """Send the report of a period that ended, unless somebody else does or did."""
         known = self._claims.find(period.name)
         if known and known.state is State.DONE:
@@ -71,15 +71,15 @@ class Report:
         if claim is None:
             return ReportOutcome(ReportState.IN_PROGRESS)
         try:
-            return self._send(ClaimedMail(self._claims, claim, period.name), period, gather, now)
+            return self._send(ClaimedMail(self._claims, claim, period.name), period, read, now)
         except LostClaimError:
             return ReportOutcome(ReportState.IN_PROGRESS)
 
     def _send(
-        self, mail: ClaimedMail, period: Period, gather: Callable[[], Statistics], now: datetime
+        self, mail: ClaimedMail, period: Period, read: Callable[[], Statistics], now: datetime
     ) -> ReportOutcome:
         try:
-            message = message_of(gather(), self._settings, now)
+            message = message_of(read(), self._settings, now)
         except WoomeraError as error:
             mail.fail(error)
             raise

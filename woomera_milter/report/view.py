@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from woomera_milter.clock import rfc3339
 from woomera_milter.milter.counters import STORE_BUCKETS, Amount, Tally
-from woomera_milter.report.figures import Host, Statistics, StoredMessage, Usage
+from woomera_milter.report.figures import Host, LargeMessage, Statistics, Usage
 from woomera_milter.report.letter import Bar, Bulletin, Figure, Table
-from woomera_milter.report.matters import SayWhen, needed
+from woomera_milter.report.matters import FormatTime, needed
 from woomera_milter.report.period import Period
 from woomera_milter.text import wording
 from woomera_milter.text.lines import line_for_people
@@ -21,8 +21,8 @@ _SENDERS = 10
 
 def bulletin(statistics: Statistics, zone: ZoneInfo, now: datetime) -> Bulletin:
     """Return the report, its times in `zone`."""
-    say_when = _in_zone(zone)
-    attention = needed(statistics, say_when)
+    format_time = _in_zone(zone)
+    attention = needed(statistics, format_time)
     period, done = statistics.period, statistics.totals.tally.intercepted.count
     state = f"{len(attention)} to look at" if attention else "all is well"
     return Bulletin(
@@ -36,8 +36,8 @@ def bulletin(statistics: Statistics, zone: ZoneInfo, now: datetime) -> Bulletin:
             Bar(f"{day:%a} {day.day} {day:%b}", of_day.intercepted, of_day.swept, of_day.failed)
             for day, of_day in statistics.days.items()
         ],
-        tables=[table for table in _tables(statistics, say_when) if table.rows],
-        footer=f"Made by `woomera report` on {say_when(now)}. "
+        tables=[table for table in _tables(statistics, format_time) if table.rows],
+        footer=f"Made by `woomera report` on {format_time(now)}. "
         "`woomera list` shows what is stored, `woomera resend ID` sends fresh links.",
     )
 
@@ -54,7 +54,7 @@ def document(statistics: Statistics) -> dict[str, Any]:
         },
         **{name: tally[name] for name in ("passed", "intercepted", "failed", "store_seconds")},
         "passed_over_limit": totals.tally.passed_over_limit,
-        "swept": {"notified": totals.notified, "failed": totals.untold},
+        "swept": {"notified": totals.notified, "failed": totals.unannounced},
         "archived": totals.archived.document(),
         "hosts": [_host_document(name, host) for name, host in sorted(statistics.hosts.items())],
         "attention": [
@@ -80,7 +80,7 @@ def _figures(statistics: Statistics) -> list[Figure]:
         _amount("Intercepted (stored, notice sent)", now.tally.intercepted, before.tally.intercepted),
         _number("Failed attempts to store", now.tally.failed.total(), before.tally.failed.total()),
         _number("Announced later, by the sweep", now.notified, before.notified),
-        _number("Archived mail that could not be announced", now.untold, before.untold),
+        _number("Archived mail that could not be announced", now.unannounced, before.unannounced),
         _amount("Passed untouched", now.tally.passed, before.tally.passed),
         _amount("Copies moved to the archive", now.archived, before.archived),
     ]
@@ -109,11 +109,11 @@ def _store_times(tally: Tally) -> str:
     return f"Storing a message took {within(0.5)} for half of them, and {within(0.95)} for 95 %."
 
 
-def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
+def _tables(statistics: Statistics, format_time: FormatTime) -> Iterator[Table]:
     yield Table(
         "The largest messages",
         ("Size", "Message"),
-        [(wording.plain_size(it.size_bytes), _told(it, say_when)) for it in statistics.largest],
+        [(wording.plain_size(it.size_bytes), _described(it, format_time)) for it in statistics.largest],
         frozenset({0}),
     )
     yield Table(
@@ -125,7 +125,7 @@ def _tables(statistics: Statistics, say_when: SayWhen) -> Iterator[Table]:
     yield Table(
         "Hosts",
         ("Host", "Intercepted", "Failed", "Passed"),
-        [_host_row(name, host, statistics.as_of, say_when) for name, host in _by_trouble(statistics)],
+        [_host_row(name, host, statistics.as_of, format_time) for name, host in _by_trouble(statistics)],
         frozenset({1, 2, 3}),
     )
     yield Table(
@@ -151,9 +151,9 @@ def _ending(usage: Usage, period: Period) -> str:
     return f"\n{usage.ending.count:,} of them ({size}) deleted within {counted(period.days, 'day')}"
 
 
-def _told(message: StoredMessage, say_when: SayWhen) -> str:
+def _described(message: LargeMessage, format_time: FormatTime) -> str:
     subject, sender = line_for_people(message.subject), line_for_people(message.sender)
-    received = say_when(message.received_at)
+    received = format_time(message.received_at)
     return f"{subject or '(no subject)'}\nfrom {sender or 'nobody'}, {received}\n{message.id}"
 
 
@@ -168,20 +168,20 @@ def _by_trouble(statistics: Statistics) -> list[tuple[str, Host]]:
     return sorted(statistics.hosts.items(), key=rank)
 
 
-def _host_row(name: str, host: Host, as_of: datetime, say_when: SayWhen) -> tuple[str, ...]:
+def _host_row(name: str, host: Host, as_of: datetime, format_time: FormatTime) -> tuple[str, ...]:
     facts = []
     if host.seen_at:
         state = "silent since" if host.is_silent(as_of) else "stopped" if host.stopped else "last heard of"
-        facts.append(f"{state} {say_when(host.seen_at)}")
+        facts.append(f"{state} {format_time(host.seen_at)}")
     if host.archived.count:
         facts.append(f"{counted(host.archived.count, 'copy', 'copies')} archived")
     numbers = host.tally.intercepted.count, host.tally.failed.total(), host.tally.passed.count
     return (f"{name}\n{', '.join(facts)}", *(f"{number:,}" for number in numbers))
 
 
-def _in_zone(zone: ZoneInfo) -> SayWhen:
-    def say_when(moment: datetime) -> str:
+def _in_zone(zone: ZoneInfo) -> FormatTime:
+    def format_time(moment: datetime) -> str:
         there = moment.astimezone(zone)
         return f"{there.day} {there:%b %H:%M %Z}"
 
-    return say_when
+    return format_time

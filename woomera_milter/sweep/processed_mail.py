@@ -1,4 +1,4 @@
-"""The first Woomera's JSON of processed mail, and its statistics mail, for those who come from there.
+"""The first Woomera's JSON of processed mail, for those who come from there.
 
     {"KEY": {"date": "<the mail's Date>", "emailSent": "24-11-2026",
              "email": [{"from": "...", "to": ["...", "..."], "subject": "..."}]}}
@@ -9,21 +9,15 @@ The claims are what decides; this file is kept beside them, and whatever it name
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
-from woomera_milter.report.letter import Bulletin, Figure, as_message
-from woomera_milter.report.matters import Attention
 from woomera_milter.store.claims import Claim
 from woomera_milter.store.objects import Store
-from woomera_milter.sweep.sweep import SweepResult
-from woomera_milter.text.wording import counted
 
 _SAVE_EVERY_S = 10
 _SAVE_TRIES = 8
-_SHOWN_FAILURES = 50
 
 
 class ProcessedMail:
@@ -101,49 +95,3 @@ def _entry(claim: Claim) -> dict[str, Any]:
     told = {"from": "", "subject": "", "date": ""} | claim.mail
     mail = {"from": told["from"], "to": claim.accepted, "subject": told["subject"]}
     return {"date": told["date"], "emailSent": f"{sent_at:%d-%m-%Y}", "email": [mail]}
-
-
-def statistics_mail(admin: str, result: SweepResult, processed_count: int, now: datetime) -> bytes:
-    """Return the mail that tells the administrator of a sweep, in wire form; three figures stand first."""
-    today = f"{now.astimezone(UTC):%d-%m-%Y}"
-    figures = {
-        "Date": today,
-        "Emails sent": f"{result.notified:,}",
-        "Entries in the list of processed emails": f"{processed_count:,}",
-        "Objects scanned": f"{result.scanned:,}",
-        "Over the limit": f"{result.over_limit:,}",
-        "Failed": f"{len(result.failed):,}",
-    }
-    report = Bulletin(
-        subject=f"[SES Woomera] Email Statistics -- {today}",
-        title="SES Woomera, email statistics",
-        subtitle="What a sweep of the archive found and did.",
-        attention=list(_matters(result)),
-        figures=[Figure(name, value) for name, value in figures.items()],
-        figures_first=True,
-        footer="Made by `woomera sweep --adminEmail`. `woomera report` tells of all hosts and days.",
-    )
-    return as_message(
-        report,
-        sender=admin,
-        recipients=[admin],
-        message_id=f"sweep-{now:%Y%m%dT%H%M%S.%f}.woomera@{admin.rpartition('@')[2]}",
-        now=now,
-    )
-
-
-def _matters(result: SweepResult) -> Iterator[Attention]:
-    if result.failed:
-        yield Attention(
-            "untold",
-            f"{counted(len(result.failed), 'message')} could not be announced to all recipients",
-            "`woomera sweep` tries again for a week; after that, tell them yourself",
-            [f"{failure.key}: {failure.reason}" for failure in result.failed[:_SHOWN_FAILURES]],
-        )
-    if result.too_many:
-        yield Attention(
-            "too-many",
-            f"{counted(result.due_count, 'notice')} are due, more than --limit allows, so none was sent",
-            f"look at them with --dry-run, then give --limit {result.due_count}",
-            (),
-        )

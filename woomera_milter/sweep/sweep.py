@@ -22,7 +22,7 @@ from woomera_milter.submission.once import problem_of
 from woomera_milter.sweep import copies
 from woomera_milter.sweep.listing import ArchiveListing
 from woomera_milter.sweep.notifier import Ledger, NoticeOutcome, NoticeState, Notifier
-from woomera_milter.sweep.watermark import Window
+from woomera_milter.sweep.watermark import SweepRange
 from woomera_milter.workers import in_parallel
 
 AT_ONCE = 8
@@ -113,15 +113,15 @@ class Sweep:
         self._spool = spool
         self._ledger = ledger
 
-    def run(self, window: Window, *, most: int, dry_run: bool, progress: Progress) -> SweepResult:
-        """Look at what is in the window, then send, unless more than `most` notices are due.
+    def run(self, span: SweepRange, *, most: int, dry_run: bool, progress: Progress) -> SweepResult:
+        """Look at what is in the span, then send, unless more than `most` notices are due.
 
         Raise the errors of Store where the archive cannot be listed, PermanentError where the server cannot
         keep claims; what goes wrong with one message is in the result.
         """
         result = SweepResult()
         with ThreadPoolExecutor(AT_ONCE) as workers:
-            due = self._look(workers, window, most, result, progress, dry_run=dry_run)
+            due = self._look(workers, span, most, result, progress, dry_run=dry_run)
             result.too_many = result.due_count > most
             if dry_run or result.too_many:
                 result.due = [listed.key for listed in due]
@@ -138,7 +138,7 @@ class Sweep:
     def _look(
         self,
         workers: Executor,
-        window: Window,
+        span: SweepRange,
         most: int,
         result: SweepResult,
         progress: Progress,
@@ -148,7 +148,7 @@ class Sweep:
         """Return what is due, at most `most`; count all of it."""
 
         def candidates() -> Iterator[Listed]:
-            for sifted in self._listing.sift(workers, window.since, lambda it: self._may_be_due(it, window)):
+            for sifted in self._listing.sift(workers, span.since, lambda it: self._may_be_due(it, span)):
                 result.scanned += sifted.count
                 progress.scanned(sifted.count)
                 yield from sifted.candidates
@@ -162,10 +162,10 @@ class Sweep:
                 due.append(outcome.listed)
         return due
 
-    def _may_be_due(self, listed: Listed, window: Window) -> bool:
+    def _may_be_due(self, listed: Listed, span: SweepRange) -> bool:
         if is_surely_small(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
             return False
-        return window.new_since is None or listed.modified_at >= window.new_since
+        return span.new_since is None or listed.modified_at >= span.new_since
 
     def _examine(self, listed: Listed, *, dry_run: bool) -> NoticeOutcome:
         try:

@@ -22,7 +22,7 @@ _CLOCKS_AND_UPLOADS = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class SweepRange:
     """What a sweep looks at: days from `since` on, and of their objects those that came after `new_since`.
 
     None: all of them.
@@ -37,7 +37,7 @@ class Window:
         return self.since is None
 
 
-EVERYTHING = Window(None, None)
+EVERYTHING = SweepRange(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Watermark:
     all_until: datetime
     retry: bool
 
-    def window(self, now: datetime) -> Window:
+    def next_range(self, now: datetime) -> SweepRange:
         """Return what the next sweep has to look at."""
         if self.retry or now - self.all_until > _FULL_EVERY:
-            return Window(None, self.all_until - _CLOCKS_AND_UPLOADS)
-        return Window((self.recent_until - _LATE).date(), self.recent_until - _CLOCKS_AND_UPLOADS)
+            return SweepRange(None, self.all_until - _CLOCKS_AND_UPLOADS)
+        return SweepRange((self.recent_until - _LATE).date(), self.recent_until - _CLOCKS_AND_UPLOADS)
 
 
 class _Shape(BaseModel):
@@ -80,12 +80,16 @@ def load(store: Store, prefix: str) -> Watermark | None:
 
 
 def advanced(
-    before: Watermark | None, prefix: str, window: Window, started_at: datetime, unsettled: Iterable[datetime]
+    before: Watermark | None,
+    prefix: str,
+    span: SweepRange,
+    started_at: datetime,
+    unsettled: Iterable[datetime],
 ) -> Watermark:
-    """Return the watermark after a sweep of `window`; `unsettled`: when the copies came that failed."""
+    """Return the watermark after a sweep of `span`; `unsettled`: when the copies came that failed."""
     came = sorted(unsettled)
     until = min([started_at, *came[:1]])
-    all_until = until if window.is_full or before is None else min(before.all_until, until)
+    all_until = until if span.is_full or before is None else min(before.all_until, until)
     return Watermark(prefix, until, all_until, retry=bool(came))
 
 

@@ -12,7 +12,7 @@ from woomera_milter.report import report
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.matters import needed
 from woomera_milter.report.period import Period
-from woomera_milter.report.reader import Gatherer
+from woomera_milter.report.reader import Reader
 
 UNTIL = date(2026, 11, 24)
 TODAY = date(2026, 11, 23)
@@ -84,7 +84,7 @@ class Bucket(MemoryStore):
 
 def gathered(bucket: Bucket, kind: str = "day", until: date = UNTIL) -> Statistics:
     statistics = Statistics(Period.before(kind, until), timedelta(days=7), NOW)  # type: ignore[arg-type]
-    Gatherer(bucket, "archive/", timedelta(days=30), lambda _: None).fill(statistics, NOW)
+    Reader(bucket, "archive/", timedelta(days=30), lambda _: None).fill(statistics, NOW)
     return statistics
 
 

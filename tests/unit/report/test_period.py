@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from woomera_milter.report.period import Kind, Period, last_days
+from woomera_milter.report.period import Period, PeriodKind, last_days
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,9 @@ from woomera_milter.report.period import Kind, Period, last_days
         ("month", "2027-01-01", "2026-12-01", "2027-01-01"),
     ],
 )
-def test_a_period_is_the_last_that_ends_before_the_day(kind: Kind, day: str, first: str, until: str) -> None:
+def test_a_period_is_the_last_that_ends_before_the_day(
+    kind: PeriodKind, day: str, first: str, until: str
+) -> None:
     period = Period.before(kind, date.fromisoformat(day))
     assert (period.first.isoformat(), period.until.isoformat()) == (first, until)
 
@@ -32,7 +34,7 @@ def test_the_last_week_is_one_from_monday_to_sunday_on_whatever_day_it_is_asked_
 
 
 @pytest.mark.parametrize("kind", ["day", "month"])
-def test_the_last_day_and_the_last_month_end_before_today(kind: Kind) -> None:
+def test_the_last_day_and_the_last_month_end_before_today(kind: PeriodKind) -> None:
     assert Period.last(kind, date(2026, 11, 24)) == Period.before(kind, date(2026, 11, 24))
 
 
@@ -44,7 +46,9 @@ def test_the_last_day_and_the_last_month_end_before_today(kind: Kind) -> None:
         ("month", "2026-01-01", "2026-02-01"),
     ],
 )
-def test_it_is_compared_with_the_one_before_of_the_same_kind(kind: Kind, first: str, until: str) -> None:
+def test_it_is_compared_with_the_one_before_of_the_same_kind(
+    kind: PeriodKind, first: str, until: str
+) -> None:
     period = Period.before(kind, date(2026, 3, 2 if kind == "day" else 1))
     previous = period.previous
     assert (previous.kind, previous.first.isoformat()) == (kind, first)

@@ -19,7 +19,7 @@ from woomera_milter.submission.mailer import Delivery, Mailer, Refusal
 from woomera_milter.sweep.listing import ArchiveListing
 from woomera_milter.sweep.notifier import Ledger, Notifier
 from woomera_milter.sweep.sweep import Sweep, SweepResult
-from woomera_milter.sweep.watermark import EVERYTHING, Window
+from woomera_milter.sweep.watermark import EVERYTHING, SweepRange
 
 LIMIT_BYTES = 128 * 1024
 OVER = message(LIMIT_BYTES + 4096)
@@ -115,11 +115,11 @@ def run(
     store: MemoryStore,
     outbox: Outbox | Mailer,
     folder: Path,
-    window: Window = EVERYTHING,
+    span: SweepRange = EVERYTHING,
     most: int = 500,
     **more: Any,
 ) -> SweepResult:
-    return sweep(store, outbox, folder, **more).run(window, most=most, dry_run=False, progress=NoProgress())
+    return sweep(store, outbox, folder, **more).run(span, most=most, dry_run=False, progress=NoProgress())
 
 
 def record(*recipients: str, source: str = "archive-milter") -> bytes:

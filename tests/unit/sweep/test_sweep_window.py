@@ -11,7 +11,7 @@ from tests.unit.sweep.sweeps import KEY, OVER, Outbox, run
 from woomera_milter.errors import PermanentError
 from woomera_milter.store.claims import claim_key
 from woomera_milter.sweep import watermark
-from woomera_milter.sweep.watermark import EVERYTHING, Window
+from woomera_milter.sweep.watermark import EVERYTHING, SweepRange
 
 
 def listed_prefixes(store: MemoryStore) -> list[str]:
@@ -22,7 +22,7 @@ def test_days_before_the_window_are_not_listed(store: MemoryStore, outbox: Outbo
     for day in ("2025/12/31", "2026/10/31", "2026/11/16", "2026/11/17", "2026/11/24"):
         store.put_octets(f"archive/{day}/host-1/a.eml", b"small")
     store.put_octets("archive/elsewhere/b.eml", b"small")
-    result = run(store, outbox, tmp_path, Window(date(2026, 11, 17), None))
+    result = run(store, outbox, tmp_path, SweepRange(date(2026, 11, 17), None))
     assert listed_prefixes(store) == [
         "archive/",
         "archive/2026/",
@@ -62,24 +62,24 @@ def after_one(store: MemoryStore, *unsettled: datetime) -> watermark.Watermark:
 
 
 def test_the_next_sweep_goes_back_far_enough_for_late_copies(store: MemoryStore) -> None:
-    window = after_one(store).window(NOW + timedelta(hours=1))
-    assert window == Window(date(2026, 11, 17), NOW - timedelta(days=1))
+    span = after_one(store).next_range(NOW + timedelta(hours=1))
+    assert span == SweepRange(date(2026, 11, 17), NOW - timedelta(days=1))
 
 
 def test_once_a_week_all_days_are_listed_for_copies_that_are_later_still(store: MemoryStore) -> None:
     first = after_one(store)
-    second = watermark.advanced(first, "archive/", first.window(NOW), NOW + timedelta(days=6), ())
-    window = second.window(NOW + timedelta(days=8))
+    second = watermark.advanced(first, "archive/", first.next_range(NOW), NOW + timedelta(days=6), ())
+    span = second.next_range(NOW + timedelta(days=8))
     # What came to old days since the last sweep of all of them is new, however often recent days were swept.
-    assert window == Window(None, NOW - timedelta(days=1))
+    assert span == SweepRange(None, NOW - timedelta(days=1))
 
 
 def test_failures_hold_the_watermark_back(store: MemoryStore) -> None:
     came = NOW - timedelta(days=40)
-    window = after_one(store, came).window(NOW)
-    assert window.since is None
-    assert window.new_since
-    assert window.new_since < came
+    span = after_one(store, came).next_range(NOW)
+    assert span.since is None
+    assert span.new_since
+    assert span.new_since < came
 
 
 @pytest.mark.parametrize("octets", [b"1", b"{}", b'{"prefix": "archive/", "recent_until": "2026-11-24"}'])
