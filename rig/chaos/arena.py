@@ -12,6 +12,7 @@ from typing import Protocol
 from rig.chaos.ledger import Attempt, Verify
 from rig.chaos.plan import LIMITS, Kill, Outage, Plan, Trouble, Victim
 from rig.lab import BUCKET, Lab
+from rig.mta.sendmail_cf import MAILER_DAEMON
 from rig.promises.bucket import Bucket
 from rig.promises.checker import Aftermath, Interception, check
 from rig.servers.faults import FaultProxy, Pass
@@ -131,7 +132,7 @@ class Arena:
                 sent = attempt.message.sent()
                 without_us = None
                 if not LIMITS.is_over(sent.message):
-                    without_us = [it for it in plain.relays(sent) if it.envelope_sender]
+                    without_us = [it for it in plain.relays(sent) if it.envelope_sender != MAILER_DAEMON]
                 aftermath = Aftermath(attempt.exchange, [copy], [], [])
                 return check(
                     sent, aftermath, bucket, LIMITS, without_us=without_us, without_page=without_page

@@ -23,6 +23,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from rig.chaos.plan import PlannedMessage
+from rig.mta.sendmail_cf import MAILER_DAEMON
 from rig.mta.smtp import Exchange
 from rig.promises.checker import BrokenPromise, Interception
 from rig.servers.ses import Transaction
@@ -142,7 +143,7 @@ def _sorted_by_message(
             if number < 0:
                 account.unwanted.append(f"nobody sent anything to {transaction.recipients}")
             else:
-                kind = copies if transaction.envelope_sender else bounces
+                kind = bounces if transaction.envelope_sender == MAILER_DAEMON else copies
                 kind[number].append(_Copy(position, transaction))
     return copies, bounces
 
@@ -180,7 +181,8 @@ def _settle_one(
 
 def _fault_of_second(first: _Copy, second: _Copy, breaks: Sequence[int]) -> str:
     """Say why the second copy is not due to a window of RFC 1047; "" where it may be."""
-    if first.transaction.envelope_sender:  # a refused message that is tried again gives a new bounce
+    # A refused message that is tried again gives a new bounce.
+    if first.transaction.envelope_sender != MAILER_DAEMON:
         if queue_id(first.transaction) != queue_id(second.transaction):
             return "two copies with different queue ids reached SES"
         if first.transaction.message != second.transaction.message:

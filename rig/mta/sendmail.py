@@ -143,13 +143,13 @@ class Sendmail:
         self.submit("-v", "-q", message=b"")
 
     def queue_ids(self) -> list[str]:
-        """Return the ids of the messages in the queue, delivered in part or not at all.
+        """Return the ids of the messages in the queue: delivered in part, not at all, or lost (Qf...).
 
         Empty control files are none of them: they hold the id of a message that is still being received. A
         sendmail that is killed then leaves one, which queue runs remove once it is 10 minutes old.
         """
         ids = []
-        for path in self.queue.glob("qf*"):
+        for path in self.queue.glob("[qQ]f*"):
             with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
                 if path.stat().st_size:
                     ids.append(path.name[2:])

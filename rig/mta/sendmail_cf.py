@@ -10,6 +10,9 @@ HOST_NAME = "rig.example.com"
 RELAY_HOST = "127.0.0.3"
 """Where the rig's sendmail relays to; not 127.0.0.1, which it would take for itself."""
 
+MAILER_DAEMON = "MAILER-DAEMON@example.com"
+"""Whom SES, which takes no null sender, sees in its place: the shipped sendmail.mc has it so."""
+
 _PACKAGED_CF_TREES = (Path("/usr/share/sendmail-cf"), Path("/usr/share/sendmail/cf"))
 
 

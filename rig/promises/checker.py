@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 
 from rig.mail.messages import MB, measured_size
+from rig.mta.sendmail_cf import MAILER_DAEMON
 from rig.mta.smtp import Exchange
 from rig.promises.bucket import Bucket
 from rig.promises.notices import (
@@ -131,8 +132,8 @@ def check(
 def comparable(transactions: Sequence[Transaction]) -> list[tuple[str, tuple[str, ...], bytes, str]]:
     """Return transactions without what differs from one run of sendmail to the next, in a fixed order.
 
-    That is queue ids, dates and ids in header fields, which sendmail adds; of its own mail (null sender) in
-    the body as well.
+    That is queue ids, dates and ids in header fields, which sendmail adds; of its own mail in the
+    body as well.
     """
     return sorted(
         (it.envelope_sender, tuple(sorted(it.recipients)), _without_chance(it), it.reply[:3])
@@ -142,7 +143,7 @@ def comparable(transactions: Sequence[Transaction]) -> list[tuple[str, tuple[str
 
 def _without_chance(transaction: Transaction) -> bytes:
     message = transaction.message
-    end = message.find(b"\r\n\r\n") if transaction.envelope_sender else len(message)
+    end = message.find(b"\r\n\r\n") if transaction.envelope_sender != MAILER_DAEMON else len(message)
     changeable = _QUEUE_ID.sub(b"QUEUE-ID", _DATE.sub(b"DATE", message[:end]))
     return _STAMP.sub(b"STAMP", changeable) + message[end:]
 
@@ -165,7 +166,7 @@ def _check_one_each(sent: Sent, aftermath: Aftermath, relayed_to: Sequence[str] 
         f"{sorted(expected)} should have received one message each; SES got {dict(received)}",
     )
     senders = {it.envelope_sender for it in aftermath.accepted}
-    require(senders <= {sent.envelope_sender}, f"the envelope sender became {senders}")
+    require(senders <= {sent.envelope_sender or MAILER_DAEMON}, f"the envelope sender became {senders}")
 
 
 def _taken(sent: Sent, aftermath: Aftermath) -> list[str]:

@@ -170,6 +170,8 @@ class _Envelope:
                 return "501 Invalid address"
             case "MAIL" if path and (unknown := _unknown_parameters(path[2])):
                 return f"555 5.5.4 Unsupported option: {unknown[0]}"
+            case "MAIL" if path and not path[1]:
+                return "501 Invalid MAIL FROM address provided"
             case "MAIL" if path:
                 self.sender, self.recipients = path[1], []
                 return "250 Ok"

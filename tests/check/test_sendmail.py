@@ -172,6 +172,13 @@ def test_shipped_configuration_passes(make_cf: MakeCf) -> None:
             "more than 50",
             id="recipients",
         ),
+        pytest.param(
+            f"{SES}\nMODIFY_MAILER_FLAGS(`RELAY', `mDFMuXa8')",
+            "warning",
+            "bounces",
+            "takes no null sender",
+            id="bounces",
+        ),
     ],
 )
 def test_what_is_wrong_with_sendmail_is_one_line(

@@ -186,6 +186,14 @@ def test_shipped_configuration_reaches_ses_on_587_with_at_most_50_recipients_a_m
     assert re.search(r"\br=50,", relay[0])
 
 
+def test_nothing_leaves_with_the_null_sender_that_ses_refuses(shipped_cf: str) -> None:
+    relay = re.search(r"^Mrelay,.*\bF=(\w+)", shipped_cf, re.MULTILINE)
+
+    assert relay is not None
+    assert "g" in relay[1]
+    assert re.search(r"^Ssender=1\n+R<@>\t\$@ \$n < @ \$j \. >$", shipped_cf, re.MULTILINE)
+
+
 def test_maps_that_hold_credentials_and_the_demand_for_tls_are_never_skipped_silently(
     shipped_cf: str,
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from rig.lab import Lab
 from rig.mail import messages
 from rig.mail.messages import MB, RECIPIENT, SENDER
+from rig.mta.sendmail_cf import MAILER_DAEMON
 from rig.process import StartError
 from rig.promises.bucket import Bucket
 from rig.promises.checker import Aftermath, Sent, check
@@ -372,3 +373,26 @@ def test_signer_whose_credentials_run_out_later_makes_clients_wait(role: Role, m
 
     assert "reason=links" in trial.lab.milter.log_text()
     assert len(role.ends) == 2
+
+
+# SES refuses.
+
+
+def test_sender_of_a_notice_that_ses_refuses_gets_it_back_with_its_link(make_trial: MakeTrial) -> None:
+    trial = make_trial()
+    trial.lab.ses.unverified_senders = frozenset({SENDER})
+
+    assert hand_over(trial.lab.sendmail, over()).ok
+    aftermath = trial.aftermath(None)
+
+    [bounce] = aftermath.accepted
+    assert (bounce.envelope_sender, bounce.recipients) == (MAILER_DAEMON, (SENDER,))
+    [key] = [it for it in trial.bucket.list_keys() if it.endswith("/message.eml")]
+    assert key.encode() in bounce.message.replace(b"=\r\n", b"")
+    assert aftermath.queue_ids == []
+
+
+def test_notice_of_an_automatic_reply_reaches_ses_though_its_sender_is_null(trial: Trial) -> None:
+    interception = trial.intercepts(Sent(messages.message(OVER_BYTES), "", (RECIPIENT,)))
+
+    assert interception.stored.sidecar["envelope_sender"] == ""

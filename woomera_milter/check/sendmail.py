@@ -8,7 +8,7 @@ from pathlib import Path
 from woomera_milter import config
 from woomera_milter.check import sendmail_cf
 from woomera_milter.check.finding import Finding, failure, passed, warning
-from woomera_milter.check.sendmail_cf import SendmailCf
+from woomera_milter.check.sendmail_cf import MailerLine, SendmailCf
 from woomera_milter.config.names import is_loopback
 from woomera_milter.config.values import format_duration, format_size
 
@@ -115,9 +115,20 @@ def _relay(cf: SendmailCf, mailers: tuple[str, ...]) -> Iterator[Finding]:
         )
     else:
         yield passed("smart host", f"{relay.host}, port {relay.port}, by the mailer {relay.mailer}")
-    mailer = cf.mailers.get(relay.mailer)
+    if ses_region(relay.host):
+        yield from _suits_ses(cf.mailers.get(relay.mailer))
+
+
+def _suits_ses(mailer: MailerLine | None) -> Iterator[Finding]:
     most = mailer.max_recipients if mailer else None
-    if ses_region(relay.host) and (most is None or most > SES_MAX_RECIPIENTS):
+    if mailer is None or "g" not in mailer.flags:
+        yield warning(
+            "bounces",
+            "SES takes no null sender (501): where it refuses mail, the bounce ends as Qf... in the queue's "
+            "folder, and the sender hears nothing",
+            "take MODIFY_MAILER_FLAGS(`RELAY', `+g') and LOCAL_RULE_1 from our sendmail.mc; " + _BUILD,
+        )
+    if most is None or most > SES_MAX_RECIPIENTS:
         yield warning(
             "recipients",
             f"SES refuses mail for more than {SES_MAX_RECIPIENTS} recipients, and sendmail does not split it",

@@ -53,6 +53,7 @@ class MailerLine:
 
     port: int
     max_recipients: int | None
+    flags: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,8 @@ def _filter(name: str, fields: Mapping[str, str]) -> Filter:
 def _mailer(fields: Mapping[str, str]) -> MailerLine:
     port = re.match(r"(?:TCP|IPC)\s+\S+\s+(\S+)", fields.get("A", ""))
     most = fields.get("r", "")
-    return MailerLine(_port(port[1]) if port else 25, int(most) if most.isdigit() else None)
+    max_recipients = int(most) if most.isdigit() else None
+    return MailerLine(_port(port[1]) if port else 25, max_recipients, fields.get("F", ""))
 
 
 def _daemon(options: str) -> Daemon:

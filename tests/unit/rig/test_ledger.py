@@ -7,6 +7,7 @@ import pytest
 
 from rig.chaos.ledger import Account, Attempt, settle
 from rig.chaos.plan import LIMITS, PlannedMessage, Victim, make_plan
+from rig.mta.sendmail_cf import MAILER_DAEMON
 from rig.mta.smtp import Exchange, Reply
 from rig.promises.checker import Interception
 from rig.promises.notices import BrokenPromise
@@ -31,7 +32,7 @@ def copy(
     return Transaction(MESSAGE.envelope_sender, recipients, octets, reply)
 
 
-BOUNCE = Transaction("", (MESSAGE.envelope_sender,), b"Subject: Returned mail\r\n\r\n", "250 Ok")
+BOUNCE = Transaction(MAILER_DAEMON, (MESSAGE.envelope_sender,), b"Subject: Returned mail\r\n\r\n", "250 Ok")
 
 
 def verify(attempt: Attempt, transaction: Transaction) -> Interception | None:

@@ -117,13 +117,19 @@ def test_a_client_that_leaves_amid_its_message_has_sent_none(ses: Ses) -> None:
     assert len(ses.accepted) == 1
 
 
+def test_ses_takes_no_null_sender(ses: Ses) -> None:
+    with SmtpClient(ses.port, ses.host) as client:
+        assert str(client.command("MAIL FROM:<>")) == "501 Invalid MAIL FROM address provided"
+        assert client.command(f"RCPT TO:<{RECIPIENT}>").code == 503
+
+
 def test_commands_out_of_order_and_unknown_parameters_are_refused(ses: Ses) -> None:
     with SmtpClient(ses.port, ses.host) as client:
         assert client.command("DATA").code == 503
         assert client.command("RCPT TO:<a@example.org>").code == 503
         assert client.command("MAIL FROM:a@example.org").code == 501
         assert client.command("MAIL FROM:<> SIZE=10").code == 555
-        assert client.command("MAIL FROM:<> BODY=8BITMIME").code == 250
+        assert client.command(f"MAIL FROM:<{SENDER}> BODY=8BITMIME").code == 250
         assert client.command("RSET").code == 250
         assert client.command("RCPT TO:<a@example.org>").code == 503
         assert client.command("VRFY a").code == 502
