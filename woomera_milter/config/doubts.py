@@ -35,7 +35,7 @@ def examples(config: Config, path: Path) -> list[str]:
         ("notice.contact", config.notice.contact),
         ("sweep.sender", config.sweep.sender),
         ("report.sender", config.report.sender),
-        *(("report.to", it) for it in config.report.to),
+        *(("report.to", address) for address in config.report.to),
     )
     return [
         f"{path}: {key}: {address} is an example, and nobody's; write one of yours"

@@ -216,14 +216,17 @@ class Store:
             "Prefix": self._prefix + prefix,
             "Delimiter": delimiter,
         }
-        skip = len(self._prefix)
+        attempted, skip = f"listing {self.name_of(prefix)}", len(self._prefix)
         while True:
-            answer = self._connection.ask(
-                f"listing {self.name_of(prefix)}", lambda client: client.list_objects_v2(**request)
-            )
+            answer = self._connection.ask(attempted, lambda client: client.list_objects_v2(**request))
             objects = [
-                Listed(it["Key"][skip:], it["Size"], it["LastModified"], it.get("StorageClass", "STANDARD"))
-                for it in answer.get("Contents", [])
+                Listed(
+                    found["Key"][skip:],
+                    found["Size"],
+                    found["LastModified"],
+                    found.get("StorageClass", "STANDARD"),
+                )
+                for found in answer.get("Contents", [])
             ]
             folders = [it["Prefix"][skip:] for it in answer.get("CommonPrefixes", [])]
             yield ListingPage(objects, folders, answer["IsTruncated"])

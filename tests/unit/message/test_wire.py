@@ -57,7 +57,7 @@ def test_edges_of_windows_leave_no_trace(tmp_path: Path, length: int) -> None:
 
 
 @pytest.mark.parametrize("form", Form)
-def test_digests_and_size_are_those_of_the_converted(tmp_path: Path, form: Form) -> None:
+def test_digests_and_size_are_those_of_the_wire_form(tmp_path: Path, form: Form) -> None:
     with message_in_file(tmp_path, b"Subject: x\n\n" + b"text\n" * 100_000, form) as message:
         octets = b"".join(message.chunks())
         md5 = message.md5()
