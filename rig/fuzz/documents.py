@@ -30,7 +30,8 @@ from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
 from woomera_milter.report.reader import Reader
 from woomera_milter.store import sidecars
-from woomera_milter.store.claims import Claims, State, claim_key
+from woomera_milter.store.claims import Claims, State
+from woomera_milter.store.keys import claim_key
 from woomera_milter.store.links import Signer
 from woomera_milter.submission.mailer import Mailer
 from woomera_milter.sweep import copies, watermark

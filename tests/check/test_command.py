@@ -20,7 +20,7 @@ from rig.lab import BUCKET, Lab, environment, merged
 from rig.process import free_port
 from rig.servers.faults import Answer, FaultProxy
 from rig.servers.s3 import Ministack
-from woomera_milter.check.s3 import probe_key
+from woomera_milter.store.keys import probe_key
 
 from .conftest import make_sound
 

@@ -19,6 +19,7 @@ from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
 from woomera_milter.errors import TemporaryError
 from woomera_milter.store.inspection import Bucket
+from woomera_milter.store.keys import probe_key
 
 from .conftest import (
     MESSAGES_RULE,
@@ -33,7 +34,7 @@ from .conftest import (
 )
 
 HOST = "host-1"
-KEY = s3.probe_key(HOST)
+KEY = probe_key(HOST)
 
 
 def look(configuration: Config, now: datetime | None = None) -> list[Finding]:

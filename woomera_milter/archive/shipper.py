@@ -4,7 +4,6 @@ The key is made of host, time and digest, so a message that is sent once more, s
 before it removed the copy, lands on itself.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -17,6 +16,7 @@ from woomera_milter.archive.spool import CopyError
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DamagedError, PermanentError, Reason, WoomeraError
 from woomera_milter.message.wire import WireMessage
+from woomera_milter.store.keys import copy_key, record_key
 from woomera_milter.store.objects import Store
 
 CONCURRENT = 8
@@ -128,12 +128,13 @@ class Shipper:
         try:
             envelope = shipment.envelope()
             with shipment.open() as message:
-                key = self._prefix + _name(envelope, message.sha256)
+                archived_at = datetime.fromisoformat(envelope["archived_at"])
+                key = copy_key(self._prefix, str(envelope["host"]), archived_at, message.sha256)
                 if self._store is not None:
                     deadline = Deadline(STORE_TIMEOUT_S, "the 15 minutes that one message may take")
-                    self._store.put_json(f"{key}.json", envelope, deadline)
-                    self._store.put(f"{key}.eml", message, "message/rfc822", deadline, datetime.now(UTC))
-                    log.archived(shipment.name, f"{key}.eml", size_bytes=message.size_bytes)
+                    self._store.put_json(record_key(key), envelope, deadline)
+                    self._store.put(key, message, "message/rfc822", deadline, datetime.now(UTC))
+                    log.archived(shipment.name, key, size_bytes=message.size_bytes)
             if self._store is not None:
                 shipment.remove()
         except OSError as error:
@@ -142,11 +143,4 @@ class Shipper:
                 remedy="see that it is still there, and that its owner runs this command",
                 reason=Reason.READ,
             ) from error
-        return f"{key}.eml", message.size_bytes
-
-
-def _name(envelope: Mapping[str, Any], sha256: bytes) -> str:
-    """Return the key below the prefix, without its ending."""
-    archived_at = datetime.fromisoformat(envelope["archived_at"]).astimezone(UTC)
-    host = re.sub(r"[^\w.-]", "_", str(envelope["host"]), flags=re.ASCII) or "_"
-    return f"{archived_at:%Y/%m/%d}/{host}/{archived_at:%H%M%S.%f}-{sha256.hex()[:32]}"
+        return key, message.size_bytes

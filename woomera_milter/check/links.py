@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 
 from woomera_milter import config
 from woomera_milter.check.finding import Finding, failure, passed, warning
-from woomera_milter.check.s3 import PROBE, probe_key
+from woomera_milter.check.s3 import PROBE
 from woomera_milter.config.values import format_duration
 from woomera_milter.errors import Reason, TemporaryError, WoomeraError
 from woomera_milter.store.inspection import Bucket
+from woomera_milter.store.keys import probe_key
 from woomera_milter.store.links import Signer
 
 TIMEOUT_S = 20

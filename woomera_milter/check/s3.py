@@ -14,6 +14,7 @@ from woomera_milter.check.finding import Finding, failed, failure, passed, warni
 from woomera_milter.config.values import format_duration
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store.inspection import Bucket, BucketGreeting, code_of
+from woomera_milter.store.keys import MESSAGES, PROCESSED, probe_key
 
 PROBE = b"Put here by `woomera check`. It may be deleted at any time.\n"
 WORST_SKEW = timedelta(minutes=15)
@@ -24,11 +25,6 @@ _DENIED = frozenset({"AccessDenied", "403"})
 _UNKNOWN_TO_THE_SERVER = frozenset({"NotImplemented", "MethodNotAllowed", "501", "405"})
 _REFUSED_CONDITION = frozenset({"PreconditionFailed", "412"})
 _REFUSED_DIGEST = frozenset({"BadDigest", "InvalidDigest", "400"})
-
-
-def probe_key(host: str) -> str:
-    """Return the key of the probe of this host, below storage.prefix."""
-    return f"messages/check/{host}.txt"
 
 
 def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime) -> Iterator[Finding]:
@@ -78,7 +74,7 @@ def _probe(bucket: Bucket, key: str) -> Iterator[Finding]:
     except WoomeraError as error:
         yield failed("store", error)
         return
-    yield passed("store", f"{bucket.name_of('messages/')} takes messages")
+    yield passed("store", f"{bucket.name_of(MESSAGES)} takes messages")
     if encryption:
         yield passed("encryption", f"what is stored is encrypted with {encryption}")
     else:
@@ -125,7 +121,7 @@ def _reading(bucket: Bucket, key: str) -> Finding:
 
 def _listing(bucket: Bucket) -> Finding:
     detail = "sweep, list and resend can list what is stored"
-    return _allowed("list", lambda: bucket.list_one("messages/"), "s3:ListBucket", detail)
+    return _allowed("list", lambda: bucket.list_one(MESSAGES), "s3:ListBucket", detail)
 
 
 def _allowed(subject: str, operation: Callable[[], object], right: str, detail: str) -> Finding:
@@ -179,7 +175,7 @@ def _lifecycle(bucket: Bucket, configuration: config.Config) -> Iterator[Finding
 def lifecycle(rules: Sequence[Mapping[str, Any]], configuration: config.Config) -> Iterator[Finding]:
     """Yield what is to be said of these rules (S3 API reference, LifecycleRule)."""
     storage = configuration.storage
-    yield _retention(_expires(rules, f"{storage.prefix}messages/"), storage.retention)
+    yield _retention(_expires(rules, storage.prefix + MESSAGES), storage.retention)
     yield from _records(rules, storage.prefix, configuration.archive.prefix)
     if any("AbortIncompleteMultipartUpload" in it for it in _enabled(rules)):
         yield passed("incomplete uploads", "are cleared away")
@@ -211,12 +207,12 @@ def _retention(expires: timedelta | None, retention: timedelta) -> Finding:
 
 def _records(rules: Sequence[Mapping[str, Any]], root: str, archive: str) -> Iterator[Finding]:
     """A sweep knows by processed/ whom it has notified: that has to outlive the copies, and is younger."""
-    copies, records = _expires(rules, f"{root}{archive}"), _expires(rules, f"{root}processed/")
+    copies, records = _expires(rules, f"{root}{archive}"), _expires(rules, root + PROCESSED)
     if records is not None and (copies is None or records < copies):
         yield failure(
             "lifecycle",
-            f"deletes {root}processed/ before {root}{archive}: sweeps would notify people again",
-            f"keep {root}processed/ longer, or for ever",
+            f"deletes {root}{PROCESSED} before {root}{archive}: sweeps would notify people again",
+            f"keep {root}{PROCESSED} longer, or for ever",
         )
 
 

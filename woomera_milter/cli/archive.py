@@ -21,6 +21,7 @@ from woomera_milter.config.values import format_size
 from woomera_milter.errors import Reason, WoomeraError
 from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount
+from woomera_milter.store.keys import archive_day_key
 from woomera_milter.store.objects import Store
 from woomera_milter.text.wording import counted
 
@@ -101,7 +102,7 @@ def _tell_report(store: Store, spool: ArchiveSpool) -> None:
             document = snapshots.archive_document(
                 day, host, now, archived, Amount(len(waiting), sum(map(_size_bytes, waiting))), oldest_at
             )
-            store.put_json(snapshots.archive_key(day, host), document)
+            store.put_json(archive_day_key(day, host), document)
         journal.forget_before(spool.folder, now.date())
     except (WoomeraError, OSError) as error:
         log.not_counted(Reason.ARCHIVE, str(error))

@@ -23,6 +23,7 @@ from woomera_milter.report.period import Period, PeriodKind
 from woomera_milter.report.reader import AT_ONCE, Reader
 from woomera_milter.report.report import Report, ReportOutcome, ReportState
 from woomera_milter.store.claims import Claims
+from woomera_milter.store.keys import report_key
 from woomera_milter.store.objects import Store
 from woomera_milter.submission import mailer
 
@@ -152,7 +153,7 @@ def _send(configuration: config.Config, period: Period, now: datetime) -> Report
         Store(configuration.storage, max_connections=1),
         socket.gethostname(),
         configuration.sweep.lease,
-        key_of=report.claim_key,
+        key_of=report_key,
     )
     with mailer.from_config(configuration) as postman:
         job = Report(configuration.report, claims, postman)
@@ -174,4 +175,4 @@ def _line(outcome: ReportOutcome, period: Period) -> str:
 
 
 def _claim(period: Period) -> str:
-    return report.claim_key(period.name)
+    return report_key(period.name)

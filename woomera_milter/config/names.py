@@ -22,8 +22,11 @@ _HOST = rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*"
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _ADDRESS = rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_HOST}"
 _RESERVED_BUCKETS = r"^xn--|^sthree-|^amzn-s3-demo-|-s3alias$|--ol-s3$|\.mrap$|--x-s3$|--table-s3$"
-_OUR_FOLDERS = ("messages/", "processed/", "sweep/", "stats/", "reports/")
 _MAX_UNIX_SOCKET_OCTETS = 107  # sun_path of unix(7) is 108 with its final NUL
+
+
+OWN_FOLDERS = ("messages/", "processed/", "sweep/", "stats/", "reports/")
+"""Below storage.prefix, for what Woomera itself stores: store/keys.py says what is in each."""
 
 
 def is_loopback(host: str) -> bool:
@@ -149,7 +152,7 @@ def _parse_prefix(value: object) -> str:
 def _parse_folder(value: object) -> str:
     """A prefix for copies of mail, so not empty, and apart from what Woomera itself stores."""
     prefix = _parse_prefix(value)
-    if prefix.startswith(_OUR_FOLDERS):
+    if prefix.startswith(OWN_FOLDERS):
         raise ValueError(f"{prefix} is in a folder that Woomera keeps for itself; write one such as archive/")
     return prefix
 

@@ -4,7 +4,6 @@ Only that process writes it, each time whole, so nobody overwrites anybody and a
 lost harms no sum. It is written while nothing happens, too: that is how a report knows who fell silent.
 """
 
-import re
 import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -14,27 +13,17 @@ from typing import Any, Self
 from woomera_milter import log
 from woomera_milter.errors import WoomeraError
 from woomera_milter.milter.counters import Amount, Counters, Tally
+from woomera_milter.store.keys import milter_day_key
 from woomera_milter.store.objects import Store
 
-FOLDER = "stats/"
 _STOP_TIMEOUT_S = 3.0
 """How long a milter that was told to end waits for its last snapshot."""
-
-
-def milter_key(day: date, host: str, started_at: datetime) -> str:
-    """Return the key, below storage.prefix, of one milter process's counters of a day."""
-    return f"{FOLDER}{day.isoformat()}/{_name(host)}-{started_at:%Y%m%dT%H%M%S.%fZ}.json"
-
-
-def archive_key(day: date, host: str) -> str:
-    """Return the key, below storage.prefix, of what `woomera archive` did on a host that day."""
-    return f"{FOLDER}{day.isoformat()}/{_name(host)}-archive.json"
 
 
 def archive_document(
     day: date, host: str, now: datetime, archived: Amount, backlog: Amount, oldest_at: datetime | None
 ) -> dict[str, Any]:
-    """Return what stands under `archive_key`: `archived` that day; `backlog`, and its oldest, as of now."""
+    """Return what an archive run leaves: `archived` that day; `backlog`, and its oldest, as of now."""
     oldest = f"{oldest_at:%Y-%m-%dT%H:%M:%SZ}" if oldest_at else None
     return {
         "source": "archive",
@@ -44,19 +33,6 @@ def archive_document(
         "archived": archived.document(),
         "backlog": backlog.document() | {"oldest_at": oldest},
     }
-
-
-def day_of(key: str) -> date | None:
-    """Return the day that a key of ours counts for, None where it is none of ours."""
-    found = re.match(rf"{FOLDER}(\d{{4}}-\d\d-\d\d)/[^/]+\.json\Z", key, re.ASCII)
-    try:
-        return date.fromisoformat(found[1]) if found else None
-    except ValueError:
-        return None
-
-
-def _name(host: str) -> str:
-    return re.sub(r"[^\w.-]", "_", host, flags=re.ASCII) or "_"
 
 
 class SnapshotWriter:
@@ -92,7 +68,7 @@ class SnapshotWriter:
             if self._complete.get(day) == tally:
                 continue
             document = self._document(day, now, stopped=stopped) | tally.document()
-            key = milter_key(day, self._host, self._started_at)
+            key = milter_day_key(day, self._host, self._started_at)
             try:
                 self._store.put_json(key, document)
             except WoomeraError as error:

@@ -6,20 +6,26 @@ their number.
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from woomera_milter.errors import DamagedError
 from woomera_milter.message.addresses import address_of
-from woomera_milter.milter import snapshots
 from woomera_milter.report.figures import Statistics
-from woomera_milter.store.keys import is_sidecar_key
+from woomera_milter.store.keys import (
+    MESSAGES,
+    PROCESSED,
+    REPORTS,
+    STATS,
+    day_of_message,
+    day_of_snapshot,
+    is_sidecar_key,
+)
 from woomera_milter.store.objects import Document, Listed, Store
 from woomera_milter.workers import in_parallel
 
 AT_ONCE = 16
 _AHEAD = 256
 _STALE_FOR = timedelta(days=7)
-_MESSAGES, _PROCESSED, _REPORTS = "messages/", "processed/", "reports/"
 
 
 class Reader:
@@ -52,21 +58,22 @@ class Reader:
         claims_since = min(datetime(since.year, since.month, since.day, tzinfo=UTC), now - _STALE_FOR)
 
         def is_snapshot(listed: Listed) -> bool:
-            day = snapshots.day_of(listed.key)
+            day = day_of_snapshot(listed.key)
             return day is not None and since <= day <= period.until
 
         def is_sidecar(listed: Listed) -> bool:
-            return is_sidecar_key(listed.key) and _day_of(listed.key) in period
+            day = day_of_message(listed.key)
+            return is_sidecar_key(listed.key) and day is not None and day in period
 
         def is_claim(listed: Listed) -> bool:
             return listed.modified_at >= claims_since
 
-        wanted = {snapshots.FOLDER: is_snapshot, _PROCESSED: is_claim, _MESSAGES: is_sidecar}
-        for prefix in (*wanted, self._archive_prefix, _REPORTS):
+        wanted = {STATS: is_snapshot, PROCESSED: is_claim, MESSAGES: is_sidecar}
+        for prefix in (*wanted, self._archive_prefix, REPORTS):
             is_wanted = wanted.get(prefix)
             for page in self._store.pages(prefix):
                 for listed in page.objects:
-                    ends_at = listed.modified_at + self._retention if prefix == _MESSAGES else None
+                    ends_at = listed.modified_at + self._retention if prefix == MESSAGES else None
                     statistics.add_stored(prefix, listed.size_bytes, ends_at, now)
                     if is_wanted and is_wanted(listed):
                         yield listed
@@ -79,20 +86,11 @@ class Reader:
 
 
 def _add(statistics: Statistics, listed: Listed, found: Document, now: datetime) -> None:
-    if listed.key.startswith(snapshots.FOLDER):
+    if listed.key.startswith(STATS):
         statistics.add_snapshot(found.value)
-    elif listed.key.startswith(_MESSAGES):
+    elif listed.key.startswith(MESSAGES):
         value = found.value
         author = address_of(value["header_from"].encode()) or value["envelope_sender"]
         statistics.add_sidecar(value, listed.modified_at, author.lower())
     elif "state" in found.value:  # else it is the probe of conditional writes
         statistics.add_claim(found.value, listed.modified_at, found.age)
-
-
-def _day_of(key: str) -> date:
-    """Return the day in `messages/YYYY/MM/DD/...`; the first day of all where there is none."""
-    try:
-        year, month, day = map(int, key.split("/")[1:4])
-        return date(year, month, day)
-    except ValueError:
-        return date.min

@@ -42,16 +42,11 @@ class ReportOutcome:
     host: str = ""
 
 
-def claim_key(name: str) -> str:
-    """Return the key, below storage.prefix, of the claim on a report."""
-    return f"reports/{name}.json"
-
-
 class Report:
     """Sends reports. Raises the errors of Store and Mailer; what failed, the next run tries again."""
 
     def __init__(self, settings: config.Report, claims: Claims, mailer: Mailer) -> None:
-        """`settings` has a sender and recipients; `claims` has claim_key as its `key_of`."""
+        """`settings` has a sender and recipients; `claims` has keys.report_key as its `key_of`."""
         self._settings = settings
         self._claims = claims
         self._mailer = mailer

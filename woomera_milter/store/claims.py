@@ -8,7 +8,6 @@ number of hosts one wins, and one that was overtaken finds out before it hands a
 claim is, the server's clock tells, so that hosts need not agree on the time.
 """
 
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
@@ -22,6 +21,7 @@ from pydantic import Field, TypeAdapter
 from woomera_milter.clock import rfc3339
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.store.documents import Moment, shaped
+from woomera_milter.store.keys import claim_key, conditional_writes_key
 from woomera_milter.store.objects import Document, Store
 
 _LONGEST_LEASE_S = 1e9
@@ -99,7 +99,7 @@ class Claims:
             return
         probe = {"about": "written twice to see whether this server honours conditional writes"}
         nonces = [probe | {"nonce": secrets.token_hex(8)} for _ in range(2)]
-        probe_key = f"{self._key_of('').rpartition('/')[0]}/conditional-writes.json"
+        probe_key = conditional_writes_key(self._key_of(""))
         created = [self._store.create_json(probe_key, nonce) for nonce in nonces]
         replaced = self._store.replace_json(probe_key, nonces[0] | {"replaced": True}, f'"{"0" * 32}"')
         if created[1] or replaced:
@@ -193,11 +193,6 @@ class Claims:
                 reason=Reason.CLAIM,
             )
         return replace(claim, etag=etag)
-
-
-def claim_key(key: str) -> str:
-    """Return the key, below storage.prefix, of the claim on an object (`key`: from the bucket's root)."""
-    return f"processed/{hashlib.sha256(key.encode()).hexdigest()}.json"
 
 
 def _successor(mine: Claim, before: Claim | None) -> Claim:

@@ -10,11 +10,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from woomera_milter.errors import DamagedError, PermanentError, Reason
 from woomera_milter.store.documents import Moment, shaped
-from woomera_milter.store.keys import is_sidecar_key
+from woomera_milter.store.keys import MESSAGES, is_sidecar_key, message_beside, messages_of, sidecar_below
 from woomera_milter.store.objects import Store
 from woomera_milter.workers import in_parallel
 
-_SIDECAR = "envelope.json"
 _AT_ONCE = 8
 _DATE_DEPTH = 3  # messages/YYYY/MM/DD/
 
@@ -39,21 +38,16 @@ _SHAPE = TypeAdapter(_Shape)
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A stored message's sidecar; `folder` is that of its key, below storage.prefix."""
+    """A stored message's sidecar; `key` is its own, below storage.prefix."""
 
-    folder: str
+    key: str
     value: dict[str, Any]
     etag: str
 
     @property
-    def key(self) -> str:
-        """The sidecar's own key."""
-        return f"{self.folder}{_SIDECAR}"
-
-    @property
     def message_key(self) -> str:
         """The key of the message."""
-        return f"{self.folder}message.eml"
+        return message_beside(self.key)
 
     @property
     def received_at(self) -> datetime:
@@ -73,7 +67,7 @@ def newest_first(
     """Yield the sidecars of messages received at or after `since`; tell of those that cannot be read."""
     with ThreadPoolExecutor(_AT_ONCE) as workers:
         for day in _days(store):
-            if since and day < f"messages/{since:%Y/%m/%d}/":
+            if since and day < messages_of(since):
                 return
             keys = [it.key for page in store.pages(day) for it in page.objects if is_sidecar_key(it.key)]
             of_day: list[Sidecar] = []
@@ -91,7 +85,7 @@ def find(store: Store, message_id: str) -> Sidecar:
     found: Sidecar | None = None
     if message_id and "/" not in message_id:
         with ThreadPoolExecutor(_AT_ONCE) as workers:
-            keys = (f"{day}{message_id}/{_SIDECAR}" for day in _days(store))
+            keys = (sidecar_below(day, message_id) for day in _days(store))
             sidecars = in_parallel(workers, lambda key: _read(store, key), keys, 2 * _AT_ONCE)
             found = next((it for it in sidecars if it), None)
     if found is None:
@@ -114,7 +108,7 @@ def _days(store: Store) -> Iterator[str]:
         for folder in sorted(folders, reverse=True):
             yield from below(folder, depth + 1)
 
-    yield from below("messages/", 0)
+    yield from below(MESSAGES, 0)
 
 
 def _read(store: Store, key: str) -> Sidecar | None:
@@ -122,7 +116,7 @@ def _read(store: Store, key: str) -> Sidecar | None:
     if found is None:
         return None
     shaped(_SHAPE, found.value, store.name_of(key))
-    return Sidecar(key.removesuffix(_SIDECAR), found.value, found.etag)
+    return Sidecar(key, found.value, found.etag)
 
 
 def _read_or_damage(store: Store, key: str) -> Sidecar | DamagedError | None:

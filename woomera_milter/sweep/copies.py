@@ -18,6 +18,7 @@ from woomera_milter.message.size import Measure
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.wire import wire_form
 from woomera_milter.store.documents import shaped
+from woomera_milter.store.keys import record_key
 from woomera_milter.store.objects import Listed, Store
 
 _MAX_HEADER_BYTES = 1024 * 1024
@@ -56,11 +57,10 @@ def record_of(archive: Store, key: str) -> Record | None:
     """Return the envelope beside `NAME.eml`, None where the archive recorded none."""
     if not key.endswith(".eml"):
         return None
-    record_key = f"{key.removesuffix('.eml')}.json"
-    found = archive.get_json(record_key)
+    found = archive.get_json(record_key(key))
     if found is None or not isinstance(found.value, dict):
         return None
-    known = shaped(_SHAPE, found.value, archive.name_of(record_key))
+    known = shaped(_SHAPE, found.value, archive.name_of(record_key(key)))
     return Record(
         Envelope(known.envelope_sender, tuple(known.recipients)),
         known.archived_at,

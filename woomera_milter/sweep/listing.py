@@ -10,10 +10,10 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import date
 
+from woomera_milter.config.names import OWN_FOLDERS
 from woomera_milter.store.objects import Listed, Store
 from woomera_milter.workers import in_parallel
 
-_OWN_FOLDERS = ("messages/", "processed/", "stats/", "reports/", "sweep/")
 _DATE_FOLDER = re.compile(r"/(?:(\d{4})/(?:(\d{2})/(?:(\d{2})/)?)?)\Z", re.ASCII)
 _LISTINGS_AT_ONCE = 4
 
@@ -33,7 +33,7 @@ class ArchiveListing:
         """`own_prefix` is storage.prefix, below which we keep what no sweep may look at."""
         self._archive = archive
         self._prefix = prefix
-        self._own = tuple(own_prefix + folder for folder in _OWN_FOLDERS)
+        self._own = tuple(own_prefix + folder for folder in OWN_FOLDERS)
 
     def sift(
         self, workers: Executor, since: date | None, is_candidate: Callable[[Listed], bool]
@@ -82,7 +82,7 @@ class ArchiveListing:
 
 def lies_in_own(prefix: str, own_prefix: str) -> bool:
     """Tell whether the sweep's prefix leads into what is our own, where it would find nothing."""
-    return prefix.startswith(tuple(own_prefix + folder for folder in _OWN_FOLDERS))
+    return prefix.startswith(tuple(own_prefix + folder for folder in OWN_FOLDERS))
 
 
 def _date_parts(folder: str) -> tuple[int, ...]:

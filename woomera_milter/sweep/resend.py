@@ -132,7 +132,7 @@ class Resend:
             found = self._store.get_json(current.key)  # another resend was faster
             if found is None:
                 break
-            current = Sidecar(current.folder, found.value, found.etag)
+            current = Sidecar(current.key, found.value, found.etag)
         raise TemporaryError(
             f"{current.key} was changed meanwhile, or deleted",
             remedy="nothing needs doing, unless it happens often",

@@ -13,9 +13,9 @@ from pydantic import BaseModel, TypeAdapter
 
 from woomera_milter.clock import moment, rfc3339
 from woomera_milter.store.documents import Moment, shaped
+from woomera_milter.store.keys import watermark_key
 from woomera_milter.store.objects import Store
 
-_KEY = "sweep/watermark.json"
 _LATE = timedelta(days=7)
 _FULL_EVERY = timedelta(days=7)
 _CLOCKS_AND_UPLOADS = timedelta(days=1)
@@ -70,10 +70,10 @@ _SHAPE = TypeAdapter(_Shape)
 
 def load(store: Store, prefix: str) -> Watermark | None:
     """Return how far sweeps of `prefix` have come, None where there was none."""
-    found = store.get_json(_KEY)
+    found = store.get_json(watermark_key())
     if found is None:
         return None
-    known = shaped(_SHAPE, found.value, store.name_of(_KEY))
+    known = shaped(_SHAPE, found.value, store.name_of(watermark_key()))
     if known.prefix != prefix:
         return None
     return Watermark(prefix, moment(known.recent_until), moment(known.all_until), known.retry)
@@ -101,4 +101,4 @@ def save(store: Store, watermark: Watermark) -> None:
         "all_until": rfc3339(watermark.all_until),
         "retry": watermark.retry,
     }
-    store.put_json(_KEY, value)
+    store.put_json(watermark_key(), value)

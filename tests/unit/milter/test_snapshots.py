@@ -11,7 +11,7 @@ from rig.servers.memory_store import MemoryStore
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
 from woomera_milter.milter.counters import Counters, Tally
-from woomera_milter.milter.snapshots import SnapshotWriter, archive_key, day_of, milter_key
+from woomera_milter.milter.snapshots import SnapshotWriter
 
 START = datetime(2026, 11, 24, 23, 50, tzinfo=UTC)
 KEY = "stats/2026-11-24/host-1-20261124T235000.000000Z.json"
@@ -140,12 +140,3 @@ def test_an_s3_that_hangs_keeps_no_process_from_ending_and_no_message_from_being
         assert world.bucket.asked.wait(PATIENCE_S)
         world.counters.passed(1)
     assert world.bucket.passed() == {}  # it hangs still
-
-
-def test_keys_tell_their_day_and_strangers_none() -> None:
-    day = date(2026, 11, 24)
-    assert milter_key(day, "host-1", START) == KEY
-    assert archive_key(day, "a/b c") == "stats/2026-11-24/a_b_c-archive.json"
-    assert day_of(KEY) == day_of(archive_key(day, "x")) == day
-    for stranger in ("stats/2026-11-24/", "stats/x/y.json", "stats/2026-13-01/y.json", "reports/y.json"):
-        assert day_of(stranger) is None

@@ -27,6 +27,7 @@ from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount, FailedMessage
 from woomera_milter.report import report
 from woomera_milter.report.matters import needed
+from woomera_milter.store.keys import archive_day_key
 
 
 def test_nothing_needs_attention_where_all_is_well(bucket: Bucket) -> None:
@@ -91,7 +92,7 @@ def test_copies_that_wait_for_more_than_a_day_are_a_backlog(
     age: timedelta, is_backlog: bool, bucket: Bucket
 ) -> None:
     document = snapshots.archive_document(TODAY, "host-1", NOON, Amount(), Amount(4, 4), NOON - age)
-    bucket.put(snapshots.archive_key(TODAY, "host-1"), document)
+    bucket.put(archive_day_key(TODAY, "host-1"), document)
     assert kinds(gathered(bucket)) == ["archive-backlog"] * is_backlog
 
 
@@ -147,7 +148,7 @@ def test_a_period_in_which_no_milter_told_anything_is_not_well_where_one_did_bef
 def test_who_runs_the_sweep_and_no_milter_is_not_told_each_day(bucket: Bucket) -> None:
     bucket.put("processed/a.json", claim("done"))
     document = snapshots.archive_document(TODAY, "host-1", NOON, Amount(), Amount(), None)
-    bucket.put(snapshots.archive_key(TODAY, "host-1"), document)
+    bucket.put(archive_day_key(TODAY, "host-1"), document)
     assert kinds(gathered(bucket)) == []
 
 
@@ -155,7 +156,7 @@ def test_a_host_on_which_the_archive_has_not_run_for_a_day_is_named(bucket: Buck
     for host, age in (("host-1", timedelta(hours=20)), ("host-2", timedelta(hours=30))):
         at = NOW - age
         document = snapshots.archive_document(at.date(), host, at, Amount(), Amount(), None)
-        bucket.put(snapshots.archive_key(at.date(), host), document)
+        bucket.put(archive_day_key(at.date(), host), document)
     [matter] = needed(gathered(bucket), lambda moment: f"{moment:%d %H:%M}")
     assert (matter.kind, list(matter.details)) == ("silent-archive", ["host-2: last run 22 18:15"])
 

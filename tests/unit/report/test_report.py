@@ -15,6 +15,7 @@ from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
 from woomera_milter.report.report import Report, ReportState
 from woomera_milter.store.claims import Claims
+from woomera_milter.store.keys import report_key
 from woomera_milter.submission.mailer import (
     MAX_RECIPIENTS,
     Delivery,
@@ -61,7 +62,7 @@ class Runs:
         self.settings = SETTINGS
 
     def run(self, host: str = "host-1", mailer: Mailer | None = None) -> report.ReportOutcome:
-        claims = Claims(self.bucket, host, LEASE, key_of=report.claim_key)
+        claims = Claims(self.bucket, host, LEASE, key_of=report_key)
         job = Report(self.settings, claims, mailer or cast("Mailer", self.outbox))
         return job.send(Period.before("day", UNTIL), lambda: gathered(self.bucket), NOW)
 
@@ -81,7 +82,7 @@ def test_a_period_is_reported_once_and_the_next_run_says_who_did(runs: Runs) -> 
 
 
 def test_a_run_that_died_is_taken_over_when_its_lease_has_ended(runs: Runs) -> None:
-    dead = Claims(runs.bucket, "host-9", LEASE, key_of=report.claim_key)
+    dead = Claims(runs.bucket, "host-9", LEASE, key_of=report_key)
     assert dead.take("day-2026-11-23")
     assert runs.run().state is ReportState.IN_PROGRESS
     runs.bucket.advance(LEASE)
@@ -156,7 +157,7 @@ def test_a_report_that_everybody_is_refused_is_tried_again(runs: Runs) -> None:
 
 
 def test_a_bucket_that_cannot_be_read_leaves_the_report_to_the_next_run(runs: Runs) -> None:
-    claims = Claims(runs.bucket, "host-1", LEASE, key_of=report.claim_key)
+    claims = Claims(runs.bucket, "host-1", LEASE, key_of=report_key)
     mailer: Mailer = runs.outbox  # type: ignore[assignment]
 
     def fail() -> Statistics:

@@ -20,7 +20,7 @@ from tests.unit.sweep.sweeps import (
     sweep,
 )
 from woomera_milter.errors import TemporaryError
-from woomera_milter.store.claims import claim_key
+from woomera_milter.store.keys import claim_key
 from woomera_milter.submission.mailer import MAX_RECIPIENTS
 from woomera_milter.sweep.processed_mail import ProcessedMail
 from woomera_milter.sweep.watermark import EVERYTHING

@@ -9,7 +9,7 @@ import pytest
 from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, OVER, Outbox, run
 from woomera_milter.errors import PermanentError
-from woomera_milter.store.claims import claim_key
+from woomera_milter.store.keys import claim_key
 from woomera_milter.sweep import watermark
 from woomera_milter.sweep.watermark import EVERYTHING, SweepRange
 
