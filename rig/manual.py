@@ -68,10 +68,18 @@ def _paragraphs(words: str | None) -> list[str]:
     return "\n.PP\n".join(map(_text, (words or "").strip().split("\n\n"))).splitlines()
 
 
+def commands_of(context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    """Each command by its name; they are imported one by one as they are asked for."""
+    for name in woomera.list_commands(context):
+        command = woomera.get_command(context, name)
+        assert command is not None
+        yield name, command
+
+
 def _program() -> Iterator[str]:
     context = click.Context(woomera, info_name="woomera", **woomera.context_settings)
     options = [it for it in woomera.get_params(context) if isinstance(it, click.Option)]
-    commands = {name: it for name, it in sorted(woomera.commands.items()) if not it.hidden}
+    commands = {name: command for name, command in commands_of(context) if not command.hidden}
     yield ".SH SYNOPSIS"
     for name, command in commands.items():
         yield from (_text(f"`woomera` [OPTION...] `{name}` {_usage(command)}".rstrip()), ".br")

@@ -13,7 +13,7 @@ import re
 import sys
 from datetime import datetime
 from pathlib import Path
-from traceback import extract_tb
+from traceback import extract_tb, format_tb
 from typing import TextIO
 
 logger = logging.getLogger("woomera_milter")
@@ -97,6 +97,12 @@ def crashed(queue_id: str, answer: str, error: BaseException) -> None:
     places = [f"{Path(frame.filename).name}:{frame.lineno}" for frame in extract_tb(error.__traceback__)]
     values = {"answer": answer, "error": type(error).__name__, "at": ">".join(places)}
     _event(logging.ERROR, queue_id, "crashed", **values)
+
+
+def traceback(error: BaseException) -> None:
+    """Where a mistake of ours ended a command, line by line, without the text of the error."""
+    lines = "".join(format_tb(error.__traceback__)).rstrip()
+    _event(logging.DEBUG, NO_QUEUE_ID, "traceback", error=type(error).__name__, lines=lines)
 
 
 def unsure_of_destination(queue_id: str, why: str) -> None:

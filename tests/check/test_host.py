@@ -151,7 +151,7 @@ def test_socket_of_tcp_needs_no_folder(spool: Path) -> None:
 
 
 def test_check_starts_without_libmilter() -> None:
-    code = "import sys, woomera_milter.cli.main; print('milter' in sys.modules)"
+    code = "import sys, woomera_milter.cli.check; print('milter' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "False\n"

@@ -90,11 +90,11 @@ def test_sizes_and_spans_are_written_as_in_the_file() -> None:
 
 def test_every_command_and_option_stands_in_the_page_of_the_program() -> None:
     before, commands = plain(PAGES / "woomera.8").split(".SH COMMANDS\n")
-    options = main.get_params(click.Context(main, **main.context_settings))
-    assert missing_options(options, before) == []
+    context = click.Context(main, **main.context_settings)
+    assert missing_options(main.get_params(context), before) == []
     sections = {it.split()[0]: it for it in commands.split(".SH ")[0].split(".SS ") if it}
-    assert sections.keys() == main.commands.keys()
-    for name, command in main.commands.items():
+    assert list(sections) == main.list_commands(context)
+    for name, command in manual.commands_of(context):
         assert missing_options(command.params, sections[name]) == []
 
 

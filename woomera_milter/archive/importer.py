@@ -10,13 +10,16 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from woomera_milter import log
 from woomera_milter.archive import mbox
+from woomera_milter.archive.shipper import Result, Shipper, ShippingObserver
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.message.wire import Form, WireMessage
 
@@ -44,6 +47,11 @@ class Imported:
     def name(self) -> str:
         """The file, and where in it."""
         return f"{self.path}:{self.start}" if self.form is Form.MBOX else str(self.path)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of a whole file; 0 where it has gone by now, which shipping it will tell."""
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def envelope(self) -> Mapping[str, Any]:
         """What is known of it."""
@@ -187,6 +195,22 @@ def _in_maildir(path: Path, changed_at: float) -> Imported:
     named = _DELIVERED_AT.match(path.name)
     delivered_at = datetime.fromtimestamp(int(named[1] if named else changed_at), UTC)
     return Imported(path, None, 0, None, Form.LOCAL, "", delivered_at)
+
+
+def import_into(
+    shipper: Shipper, mboxes: Sequence[Path], maildirs: Sequence[Path], observer: ShippingObserver
+) -> tuple[Result, list[Path]]:
+    """Store the messages of all of them; return the mboxes, too, whose last message was left out."""
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(open_mbox(path)) for path in mboxes]
+        in_maildirs = [message for folder in maildirs for message in maildir_messages(folder)]
+        observer.expect(sum(it.size_bytes for it in files) + sum(it.size_bytes for it in in_maildirs))
+        in_mboxes = chain.from_iterable(file.messages() for file in files)
+        result = shipper.run(chain(in_mboxes, in_maildirs), observer.done)
+    left_out = [file.path for file in files if file.has_open_end]
+    for path in left_out:
+        log.warning(f"{path}: the last message may still be being written; run this again in a minute")
+    return result, left_out
 
 
 def _unreadable(path: Path, error: OSError) -> TemporaryError:

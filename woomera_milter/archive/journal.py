@@ -9,10 +9,20 @@ around midnight; what a power cut can cost is the last lines, which are not sync
 """
 
 import os
-from datetime import date
+import socket
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from woomera_milter import log
+from woomera_milter.errors import Reason, WoomeraError
+from woomera_milter.milter import snapshots
 from woomera_milter.milter.counters import Amount
+from woomera_milter.store.keys import archive_day_key
+
+if TYPE_CHECKING:
+    from woomera_milter.archive.spool import ArchiveSpool
+    from woomera_milter.store.objects import Store
 
 _PREFIX = ".shipped-"
 
@@ -39,6 +49,25 @@ def forget_before(folder: Path, day: date) -> None:
     for earlier in by_day(folder):
         if earlier < day:
             (folder / f"{_PREFIX}{earlier.isoformat()}").unlink()
+
+
+def tell_report(store: "Store", spool: "ArchiveSpool") -> None:
+    """Put what this host has shipped, and what still waits, where `woomera report` finds it.
+
+    It has to be called with the spool locked. What goes wrong costs the report something, and nobody else.
+    """
+    now, host = datetime.now(UTC), socket.gethostname()
+    try:
+        waiting = spool.copies()
+        backlog = Amount(len(waiting), sum(copy.size_bytes for copy in waiting))
+        oldest_at = min((copy.kept_at() for copy in waiting[:1]), default=None)
+        days = {now.date(): Amount()} | by_day(spool.folder)
+        for day, archived in days.items():
+            document = snapshots.archive_document(day, host, now, archived, backlog, oldest_at)
+            store.put_json(archive_day_key(day, host), document)
+        forget_before(spool.folder, now.date())
+    except (WoomeraError, OSError) as error:
+        log.not_counted(Reason.ARCHIVE, str(error))
 
 
 def _sum(lines: str) -> Amount:

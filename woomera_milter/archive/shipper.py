@@ -4,6 +4,7 @@ The key is made of host, time and digest, so a message that is sent once more, s
 before it removed the copy, lands on itself.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
@@ -12,7 +13,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from woomera_milter import log
-from woomera_milter.archive.spool import CopyError
+from woomera_milter.archive import journal
+from woomera_milter.archive.spool import ArchiveSpool, CopyError
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DamagedError, PermanentError, Reason, WoomeraError
 from woomera_milter.message.wire import WireMessage
@@ -45,6 +47,16 @@ class Shipment(Protocol):
 
     def remove(self) -> None:
         """S3 has it: remove what was only kept for that."""
+
+
+class ShippingObserver(Protocol):
+    """Tells a person who waits how much is stored."""
+
+    def expect(self, total_bytes: int) -> None:
+        """So much is to be stored."""
+
+    def done(self, size_bytes: int) -> None:
+        """So much more is."""
 
 
 @dataclass(slots=True)
@@ -90,6 +102,22 @@ class Shipper:
     def __init__(self, store: Store | None, prefix: str) -> None:
         self._store = store
         self._prefix = prefix
+
+    def move(self, spool: ArchiveSpool, observer: ShippingObserver) -> Result:
+        """Store the spool's copies, and put where `woomera report` finds it what became of them.
+
+        Raise TemporaryError where another run is at work. A dry run leaves the spool as it is.
+        """
+        with contextlib.ExitStack() as stack:
+            if self._store is not None:
+                stack.enter_context(spool.locked())
+                spool.remove_orphans()
+            copies = spool.copies()
+            observer.expect(sum(copy.size_bytes for copy in copies))
+            result = self.run(copies, observer.done)
+            if self._store is not None:
+                journal.tell_report(self._store, spool)
+        return result
 
     def run(self, shipments: Iterable[Shipment], done: Callable[[int], None]) -> Result:
         """Store all of them; call `done` with the octets of each that is stored.

@@ -213,6 +213,11 @@ class Copy:
             ) from error
         return dict(value)
 
+    @property
+    def size_bytes(self) -> int:
+        """0 where it has gone by now, which shipping it will tell."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
     def kept_at(self) -> datetime:
         """Return since when it waits; raise OSError where it does not any more."""
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)

@@ -1,6 +1,5 @@
 """The command check: what was found, for people and for programs."""
 
-import json
 import shutil
 import sys
 import textwrap
@@ -14,7 +13,7 @@ from woomera_milter.check import check
 from woomera_milter.check.check import Area
 from woomera_milter.check.finding import Finding, Status
 from woomera_milter.check.sendmail import DEFAULT_CF
-from woomera_milter.cli.common import exits
+from woomera_milter.cli.output import say_json
 from woomera_milter.errors import EX_CONFIG, EX_TEMPFAIL
 from woomera_milter.text.wording import counted
 
@@ -36,7 +35,6 @@ _ARROW = "-> "
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-@exits
 def check_command(path: Path, offline: bool, cf_path: Path, as_json: bool) -> None:
     """Tell whether this host will work, and what to do where it will not.
 
@@ -50,7 +48,7 @@ def check_command(path: Path, offline: bool, cf_path: Path, as_json: bool) -> No
             click.echo(as_text(area, width))
     if as_json:
         found = [{"area": area.name, **asdict(it)} for area in areas for it in area.findings]
-        click.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        say_json(found)
     else:
         click.echo(_summary(areas))
     sys.exit(exit_status(areas))

@@ -1,49 +1,17 @@
-"""What commands share: how errors become exit statuses, how the configuration and moments are read."""
+"""What commands share: how the configuration and moments are read, and the exit status of half a job."""
 
 import re
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import click
 
 from woomera_milter import config, log
 from woomera_milter.config.values import parse_duration
-from woomera_milter.errors import WoomeraError
-from woomera_milter.text.lines import line_for_people
-
-P = ParamSpec("P")
 
 EX_PARTLY = 1
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-
-
-def exits(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn an error of ours into one line on stderr for each problem, and its exit status."""
-
-    @wraps(command)
-    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except WoomeraError as error:
-            say_error(error)
-            sys.exit(error.exit_status)
-
-    return wrapper
-
-
-def say_error(error: WoomeraError) -> None:
-    """Print an error on stderr, one line for each problem."""
-    for line in str(error).splitlines():
-        click.echo(f"woomera: {line}", err=True)
-
-
-def say(line: str) -> None:
-    """Print a line. Strangers choose addresses and file names, and none may give orders to a terminal."""
-    click.echo(line_for_people(line))
 
 
 def load(path: Path) -> config.Config:

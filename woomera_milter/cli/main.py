@@ -1,29 +1,95 @@
-"""The commands: builds collaborators from the config, and turns errors into exit statuses."""
+"""The group of commands: a command's module is imported when it runs, so that no other has to wait for it.
 
-import socket
-import sys
-from datetime import UTC, datetime
+Here, too, errors become exit statuses, whichever command they come from.
+"""
+
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
-from woomera_milter import config, log
-from woomera_milter.cli import archive, check, report, stored, sweep
-from woomera_milter.cli.common import exits, load
-from woomera_milter.errors import TemporaryError
-from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.milter.counters import Counters
-from woomera_milter.milter.destinations import Destinations
-from woomera_milter.milter.intercept import Interceptor
-from woomera_milter.milter.snapshots import SnapshotWriter
-from woomera_milter.notice.notice import Composer
-from woomera_milter.offload import attachments
-from woomera_milter.offload.offload import Offload
-from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store
+from woomera_milter import log
+from woomera_milter.cli.output import say_error, survive_any_terminal
+from woomera_milter.errors import EX_CONFIG, EX_TEMPFAIL, WoomeraError
+
+# A command's name, the module it is in, and the first sentence of its help.
+_SERVICES = {
+    "milter": ("milter", "Serve sendmail's milter socket in the foreground, until SIGTERM."),
+    "archive-milter": (
+        "archive_milter",
+        "Serve the archive's milter socket in the foreground, until SIGTERM: it keeps local copies of mail.",
+    ),
+}
+_JOBS = {
+    "archive": (
+        "archive",
+        "Move the archive milter's copies to S3, one object a message; or import others.",
+    ),
+    "check": ("check", "Tell whether this host will work, and what to do where it will not."),
+    "list": ("stored", "Show stored messages, newest first."),
+    "report": (
+        "report",
+        "Mail administrators the statistics of a period, once, however many hosts run this.",
+    ),
+    "resend": (
+        "stored",
+        "Make fresh links for the stored message ID (`woomera list` shows ids), and send its notice again.",
+    ),
+    "sweep": (
+        "sweep",
+        "Find over-limit messages in the archive, and mail their recipients a notice, once.",
+    ),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands, by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, as the manual has them."""
+        return sorted(_SERVICES | _JOBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None where there is none of that name."""
+        known = (_SERVICES | _JOBS).get(cmd_name)
+        if known is None:
+            return None
+        module = import_module(f"woomera_milter.cli.{known[0]}")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write each command with the whole of its purpose, and services apart from what ends by itself."""
+        for title, commands in ("Services", _SERVICES), ("Jobs", _JOBS):
+            with formatter.section(title):
+                formatter.write_dl([(name, purpose) for name, (_, purpose) in commands.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an error of ours ends it with a line for each problem, and its exit status."""
+        survive_any_terminal()
+        try:
+            return super().invoke(ctx)
+        except WoomeraError as error:
+            say_error(error)
+            ctx.exit(error.exit_status)
+        except ImportError as error:
+            remedy = "see what `woomera check` says of libmilter, or install woomera again"
+            click.echo(f"woomera: this installation lacks a part ({error}); {remedy}", err=True)
+            ctx.exit(EX_CONFIG)
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # click's own, and those that it knows what to do with
+        except Exception as error:  # the last boundary: no traceback, which might quote a message
+            log.traceback(error)
+            click.echo(
+                f"woomera: a mistake of ours ({type(error).__name__}) ends this command; "
+                "report it, with what --log-level debug tells of it",
+                err=True,
+            )
+            ctx.exit(EX_TEMPFAIL)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--config",
     "path",
@@ -50,76 +116,3 @@ def main(context: click.Context, path: Path, log_level: str) -> None:
     """
     log.set_up(log_level)
     context.obj = path
-
-
-@main.command("milter")
-@click.pass_obj
-@exits
-def milter_command(path: Path) -> None:
-    """Serve sendmail's milter socket in the foreground, until SIGTERM."""
-    from woomera_milter.milter import (
-        server,  # here, so that `woomera check` can say that libmilter is missing
-    )
-
-    configuration = load(path)
-    counters = Counters()
-    snapshots = SnapshotWriter(
-        Store(configuration.storage, max_connections=1),
-        counters,
-        socket.gethostname(),
-        configuration.milter.stats_every,
-    )
-    server.serve_main(configuration, _interceptor(configuration).intercept, counters, snapshots)
-
-
-@main.command("archive-milter")
-@click.pass_obj
-@exits
-def archive_milter_command(path: Path) -> None:
-    """Serve the archive's milter socket in the foreground, until SIGTERM: it keeps local copies of mail."""
-    archive.serve(load(path))
-
-
-_EXISTING = click.Path(exists=True, path_type=Path)
-
-
-@main.command("archive", cls=archive.ManyValues)
-@click.option("--mbox", "mboxes", type=_EXISTING, multiple=True, help="Import mbox files instead.")
-@click.option("--maildir", "maildirs", type=_EXISTING, multiple=True, help="Import Maildirs instead.")
-@click.option("--dry-run", is_flag=True, help="Read everything, store nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-@click.pass_obj
-@exits
-def archive_command(
-    path: Path, mboxes: tuple[Path, ...], maildirs: tuple[Path, ...], dry_run: bool, as_json: bool
-) -> None:
-    """Move the archive milter's copies to S3, one object a message; or import others."""
-    sys.exit(archive.run(load(path), mboxes, maildirs, dry_run=dry_run, as_json=as_json))
-
-
-def _interceptor(configuration: config.Config) -> Interceptor:
-    """Build what stores messages, and raise where this host's configuration cannot work."""
-    settings = configuration.milter
-    signer = Signer(configuration.links, configuration.storage)
-    now = datetime.now(UTC)
-    try:
-        signer.ends_at(now, now + configuration.storage.retention)
-    except TemporaryError as error:
-        # Small mail needs no links, and over-limit mail is better off with on_failure than without a milter.
-        log.warning(str(error))
-    SpooledMessage(settings.spool).close()
-    connections = settings.max_concurrent + attachments.AT_ONCE
-    store = Store(configuration.storage, connections, signer.forget_credentials)
-    return Interceptor(
-        configuration,
-        Destinations(settings.mailers, settings.sendmail),
-        Offload(configuration, store, signer),
-        Composer(configuration.notice),
-    )
-
-
-main.add_command(check.check_command)
-main.add_command(sweep.sweep_command)
-main.add_command(report.report_command)
-main.add_command(stored.list_command)
-main.add_command(stored.resend_command)

@@ -7,8 +7,10 @@ from typing import Self
 from rich.console import Console
 from rich.progress import (
     BarColumn,
+    DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
@@ -17,16 +19,16 @@ from rich.progress import (
 from woomera_milter import log
 
 
-class _Progress:
+class _Bars:
     """Bars that are shown while the `with` block runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: ProgressColumn) -> None:
         console = Console(file=sys.stderr)
         self._bars = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            count,
             TimeElapsedColumn(),
             console=console,
             disable=not console.is_terminal,
@@ -44,11 +46,11 @@ class _Progress:
         log.write_to(sys.stderr)
 
 
-class SweepProgress(_Progress):
+class SweepBars(_Bars):
     """Shows how far a sweep is."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MofNCompleteColumn())
         self._scan = self._bars.add_task("archived objects", total=None)
         self._send = self._bars.add_task("notices", total=None, visible=False)
 
@@ -67,13 +69,29 @@ class SweepProgress(_Progress):
         self._bars.advance(self._send)
 
 
-class ReportProgress(_Progress):
+class ReportBar(_Bars):
     """Shows how far the reading for a report is."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(MofNCompleteColumn())
         self._read = self._bars.add_task("objects read", total=None)
 
     def read(self, count: int) -> None:
         """So many more objects have been read."""
         self._bars.advance(self._read, count)
+
+
+class ArchiveBar(_Bars):
+    """Shows how far copies are on their way to S3; about right: in wire form they are a little longer."""
+
+    def __init__(self) -> None:
+        super().__init__(DownloadColumn(binary_units=True))
+        self._moved = self._bars.add_task("archive", total=None)
+
+    def expect(self, total_bytes: int) -> None:
+        """So much is to be moved."""
+        self._bars.update(self._moved, total=total_bytes)
+
+    def done(self, size_bytes: int) -> None:
+        """So much more is."""
+        self._bars.advance(self._moved, size_bytes)

@@ -1,8 +1,6 @@
 """The command report."""
 
-import json
 import re
-import socket
 import sys
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -14,17 +12,16 @@ from rich.console import Console
 from rich.text import Text
 
 from woomera_milter import config
-from woomera_milter.cli.common import EX_PARTLY, exits, load
-from woomera_milter.cli.progress import ReportProgress
+from woomera_milter.cli import wiring
+from woomera_milter.cli.common import EX_PARTLY, load
+from woomera_milter.cli.output import say_json
+from woomera_milter.cli.progress import ReportBar
 from woomera_milter.errors import ConfigError
 from woomera_milter.report import letter, report, view
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period, PeriodKind
-from woomera_milter.report.reader import AT_ONCE, Reader
-from woomera_milter.report.report import Report, ReportOutcome, ReportState
-from woomera_milter.store.claims import Claims
+from woomera_milter.report.report import ReportOutcome, ReportState
 from woomera_milter.store.keys import report_key
-from woomera_milter.store.objects import Store
 from woomera_milter.submission import mailer
 
 _SETTLES_WITHIN = timedelta(minutes=10)
@@ -75,7 +72,6 @@ class Look:
 @click.option("--json", "as_json", is_flag=True, help="Print the figures as one JSON document.")
 @click.option("--dry-run", is_flag=True, help="Tell what would be sent, and send and write nothing.")
 @click.pass_obj
-@exits
 def report_command(
     path: Path,
     kind: PeriodKind | None,
@@ -115,11 +111,9 @@ def report_command(
 
 
 def _gathered(configuration: config.Config, period: Period, now: datetime) -> Statistics:
-    store = Store(configuration.storage, max_connections=AT_ONCE)
     statistics = Statistics(period, configuration.links.expires, now)
-    with ReportProgress() as progress:
-        retention, archive = configuration.storage.retention, configuration.archive.prefix
-        Reader(store, archive, retention, progress.read).fill(statistics, now)
+    with ReportBar() as bar:
+        wiring.reader(configuration, bar.read).fill(statistics, now)
     return statistics
 
 
@@ -136,7 +130,7 @@ def _look(statistics: Statistics, look: Look, configuration: config.Config, now:
         text.highlight_regex(_HEADING, "bold")
         Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text)
     if look.as_json:
-        click.echo(json.dumps(view.document(statistics), indent=1, ensure_ascii=False))
+        say_json(view.document(statistics))
 
 
 def _tell_what_is_due(statistics: Statistics, settings: config.Report, now: datetime) -> None:
@@ -149,14 +143,8 @@ def _tell_what_is_due(statistics: Statistics, settings: config.Report, now: date
 
 
 def _send(configuration: config.Config, period: Period, now: datetime) -> ReportOutcome:
-    claims = Claims(
-        Store(configuration.storage, max_connections=1),
-        socket.gethostname(),
-        configuration.sweep.lease,
-        key_of=report_key,
-    )
     with mailer.from_config(configuration) as postman:
-        job = Report(configuration.report, claims, postman)
+        job = wiring.report_job(configuration, postman)
         return job.send(period, lambda: _gathered(configuration, period, now), now)
 
 

@@ -1,23 +1,19 @@
 """The commands list and resend, for messages that are in S3 already."""
 
-import json
 import sys
 from datetime import datetime
 from pathlib import Path
 
 import click
 
-from woomera_milter.cli.common import EX_PARTLY, Since, exits, load, say, say_error
+from woomera_milter.cli import wiring
+from woomera_milter.cli.common import EX_PARTLY, Since, load
+from woomera_milter.cli.output import say, say_error, say_json
 from woomera_milter.errors import DamagedError
-from woomera_milter.notice.notice import Composer
 from woomera_milter.store import sidecars as stored
-from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store
 from woomera_milter.store.sidecars import Sidecar
 from woomera_milter.submission import mailer
-from woomera_milter.sweep.resend import Resend, Resent
-
-_CONNECTIONS = 8
+from woomera_milter.sweep.resend import Resent
 
 
 @click.command("list")
@@ -27,12 +23,11 @@ _CONNECTIONS = 8
 @click.option("--id", "message_id", help="Only the one with this id.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-@exits
 def list_command(
     path: Path, since: datetime | None, recipient: str, sender: str, message_id: str | None, as_json: bool
 ) -> None:
     """Show stored messages, newest first."""
-    store = Store(load(path).storage, max_connections=_CONNECTIONS)
+    store = wiring.stored_messages(load(path))
     damaged: list[DamagedError] = []
     if message_id:
         sidecars = iter([stored.find(store, message_id)])
@@ -40,7 +35,7 @@ def list_command(
         sidecars = stored.newest_first(store, since, damaged.append)
     found = (it for it in sidecars if it.matches(sender, recipient))
     if as_json:
-        click.echo(json.dumps([it.value for it in found], indent=1, ensure_ascii=False))
+        say_json([it.value for it in found])
     else:
         for sidecar in found:
             say(sidecar_line(sidecar))
@@ -56,17 +51,13 @@ def list_command(
 @click.option("--dry-run", is_flag=True, help="Tell who would get it, and send and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-@exits
 def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bool, as_json: bool) -> None:
     """Make fresh links for the stored message ID (`woomera list` shows ids), and send its notice again."""
     configuration = load(path)
-    store = Store(configuration.storage, max_connections=_CONNECTIONS)
-    signer = Signer(configuration.links, configuration.storage)
     with mailer.from_config(configuration) as postman:
-        resend = Resend(configuration, store, signer, Composer(configuration.notice), postman)
-        resent = resend.run(message_id, only_to, dry_run=dry_run)
+        resent = wiring.resend(configuration, postman).run(message_id, only_to, dry_run=dry_run)
     if as_json:
-        click.echo(json.dumps(_document(resent, dry_run), indent=1, ensure_ascii=False))
+        say_json(_document(resent, dry_run))
     else:
         _print(resent, dry_run)
     if resent.refused or not resent.is_recorded:

@@ -8,13 +8,15 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from woomera_milter import log
 from woomera_milter.errors import WoomeraError
 from woomera_milter.milter.counters import Amount, Counters, Tally
 from woomera_milter.store.keys import milter_day_key
-from woomera_milter.store.objects import Store
+
+if TYPE_CHECKING:  # else the archive milter would load boto3 for the form of a document
+    from woomera_milter.store.objects import Store
 
 _STOP_TIMEOUT_S = 3.0
 """How long a milter that was told to end waits for its last snapshot."""
@@ -43,7 +45,7 @@ class SnapshotWriter:
 
     def __init__(
         self,
-        store: Store,
+        store: "Store",
         counters: Counters,
         host: str,
         every: timedelta,

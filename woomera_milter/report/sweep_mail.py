@@ -4,8 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from woomera_milter import log
 from woomera_milter.report.letter import Bulletin, Figure, as_message
 from woomera_milter.report.matters import Matter
+from woomera_milter.submission.mailer import Mailer
 from woomera_milter.text.wording import counted
 
 _SHOWN_FAILURES = 50
@@ -25,6 +27,12 @@ class SweepFigures:
     failures: Sequence[tuple[str, str]]
     held_back: int
     processed: int
+
+
+def send_statistics(admin: str, figures: SweepFigures, mailer: Mailer, now: datetime) -> None:
+    """Mail the administrator what a sweep did; the log tells of a refusal. Raise the errors of Mailer."""
+    for refusal in mailer.send(admin, [admin], statistics_mail(admin, figures, now)).refused:
+        log.warning(f"--adminEmail: the statistics mail was refused: {refusal.reason}")
 
 
 def statistics_mail(admin: str, figures: SweepFigures, now: datetime) -> bytes:

@@ -76,7 +76,7 @@ class SweepResult:
             self.unsettled.append(outcome.listed.modified_at)
 
 
-class Progress(Protocol):
+class SweepObserver(Protocol):
     """Tells a person who waits where the sweep stands."""
 
     def scanned(self, count: int) -> None:
@@ -113,7 +113,7 @@ class Sweep:
         self._spool = spool
         self._ledger = ledger
 
-    def run(self, span: SweepRange, *, most: int, dry_run: bool, progress: Progress) -> SweepResult:
+    def run(self, span: SweepRange, *, most: int, dry_run: bool, observer: SweepObserver) -> SweepResult:
         """Look at what is in the span, then send, unless more than `most` notices are due.
 
         Raise the errors of Store where the archive cannot be listed, PermanentError where the server cannot
@@ -121,7 +121,7 @@ class Sweep:
         """
         result = SweepResult()
         with ThreadPoolExecutor(AT_ONCE) as workers:
-            due = self._look(workers, span, most, result, progress, dry_run=dry_run)
+            due = self._look(workers, span, most, result, observer, dry_run=dry_run)
             result.too_many = result.due_count > most
             if dry_run or result.too_many:
                 result.due = [listed.key for listed in due]
@@ -129,9 +129,9 @@ class Sweep:
             result.due_count = 0
             if due:
                 self._claims.check_server()
-                progress.sending(len(due))
+                observer.sending(len(due))
             for outcome in in_parallel(workers, self._notifier.notify, due, 2 * AT_ONCE):
-                progress.sent()
+                observer.sent()
                 result.add(outcome)
         return result
 
@@ -141,7 +141,7 @@ class Sweep:
         span: SweepRange,
         most: int,
         result: SweepResult,
-        progress: Progress,
+        observer: SweepObserver,
         *,
         dry_run: bool,
     ) -> list[Listed]:
@@ -150,7 +150,7 @@ class Sweep:
         def candidates() -> Iterator[Listed]:
             for sifted in self._listing.sift(workers, span.since, lambda it: self._may_be_due(it, span)):
                 result.scanned += sifted.count
-                progress.scanned(sifted.count)
+                observer.scanned(sifted.count)
                 yield from sifted.candidates
 
         due: list[Listed] = []

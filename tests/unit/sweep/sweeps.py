@@ -81,7 +81,7 @@ def mailer(transport: Transport) -> Mailer:
     return Mailer(transport, lambda _: None, lambda: 1)
 
 
-class NoProgress:
+class Unwatched:
     def scanned(self, count: int) -> None: ...
     def sending(self, total: int) -> None: ...
     def sent(self) -> None: ...
@@ -119,7 +119,7 @@ def run(
     most: int = 500,
     **more: Any,
 ) -> SweepResult:
-    return sweep(store, outbox, folder, **more).run(span, most=most, dry_run=False, progress=NoProgress())
+    return sweep(store, outbox, folder, **more).run(span, most=most, dry_run=False, observer=Unwatched())
 
 
 def record(*recipients: str, source: str = "archive-milter") -> bytes:

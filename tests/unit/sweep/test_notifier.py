@@ -11,9 +11,9 @@ from tests.unit.sweep.sweeps import (
     KEY,
     LEASE,
     OVER,
-    NoProgress,
     Outbox,
     Transport,
+    Unwatched,
     mailer,
     record,
     run,
@@ -217,7 +217,7 @@ def test_what_is_our_own_is_never_swept(store: MemoryStore, outbox: Outbox, tmp_
         store.put_octets(f"{folder}/2026/11/24/x/message.eml", OVER)
     swept = sweep(store, outbox, tmp_path)
     swept._listing = ArchiveListing(store, "", "")
-    result = swept.run(EVERYTHING, most=9, dry_run=False, progress=NoProgress())
+    result = swept.run(EVERYTHING, most=9, dry_run=False, observer=Unwatched())
     assert (result.scanned, result.over_limit) == (0, 0)
 
 

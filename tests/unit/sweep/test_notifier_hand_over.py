@@ -11,9 +11,9 @@ from tests.unit.sweep.sweeps import (
     KEY,
     LEASE,
     OVER,
-    NoProgress,
     Outbox,
     Transport,
+    Unwatched,
     mailer,
     record,
     run,
@@ -136,7 +136,7 @@ def test_json_of_processed_mail_that_cannot_be_written_changes_nothing_about_wha
         ledger = ledger_to_be_saved_at_once(store)
         monkeypatch.setattr(ledger, "_save", fail)
         swept = sweep(store, outbox, tmp_path, ledger, single_host=single_host)
-        results.append(swept.run(EVERYTHING, most=9, dry_run=False, progress=NoProgress()))
+        results.append(swept.run(EVERYTHING, most=9, dry_run=False, observer=Unwatched()))
         assert ledger.count == 1
     assert [(it.notified, it.already_done, it.failed) for it in results] == [(1, 0, []), (0, 1, [])]
     assert len(outbox.sent) == 1
@@ -149,5 +149,5 @@ def test_a_dry_run_writes_no_json_of_processed_mail(
     run(store, outbox, tmp_path)
     before = set(store.objects)
     swept = sweep(store, outbox, tmp_path, ledger_to_be_saved_at_once(store))
-    assert swept.run(EVERYTHING, most=9, dry_run=True, progress=NoProgress()).already_done == 1
+    assert swept.run(EVERYTHING, most=9, dry_run=True, observer=Unwatched()).already_done == 1
     assert set(store.objects) == before
