@@ -4,11 +4,13 @@ Whatever goes wrong, the message passes; what should have been kept and was not 
 """
 
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from woomera_milter import log
 from woomera_milter.archive.spool import ArchiveSpool, Draft
 from woomera_milter.errors import WoomeraError
+from woomera_milter.message.rewriting import most_added_bytes
 from woomera_milter.milter.destinations import Destinations
 from woomera_milter.milter.transaction import Mta, Transaction, Verdict
 
@@ -31,17 +33,20 @@ class ArchiveSession(Transaction):
         self._spool = spool
         self._destinations = destinations
         self._queue_id = ""
+        self._added_bytes = 0
         self._draft: Draft | None = None
 
-    def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
+    def end_headers(self, queue_id: str, msg_size: int | None, own_names: Sequence[str] = ()) -> bool:
         """Tell whether the body is needed: not where {msg_size} is small, or the mail stays on this host.
 
-        {msg_size} is that of the message as it came in: a filter may have made it larger since.
+        {msg_size} is that of the message as it came in: a filter may have made it larger since. min_size
+        stands for half the limit at most: what sendmail adds to addresses counts, too.
         """
         self._queue_id = queue_id
         if not self._trust_msg_size:
             msg_size = None
-        if msg_size is not None and msg_size < self._min_size_bytes:
+        self._added_bytes = most_added_bytes(self._headers, own_names)
+        if msg_size is not None and 2 * msg_size + self._added_bytes < 2 * self._min_size_bytes:
             log.passed(queue_id, "small", msg_size=msg_size)
             return False
         try:
@@ -72,7 +77,7 @@ class ArchiveSession(Transaction):
         if self._draft is None:
             return Verdict.PASS
         size_bytes = self._draft.size_bytes
-        if size_bytes < self._min_size_bytes:
+        if 2 * size_bytes + self._added_bytes < 2 * self._min_size_bytes:
             # Where {msg_size} is trusted a filter before us has made it smaller: it is a notice, most likely.
             log.passed(self._queue_id, "small after other filters", size_bytes=size_bytes)
             return Verdict.PASS

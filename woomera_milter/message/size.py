@@ -53,13 +53,15 @@ def _breaks(line_bytes: int) -> int:
     return (line_bytes - 1) // BREAK_EVERY if line_bytes > LONGEST_LINE else 0
 
 
-def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int) -> bool:
+def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int, added_bytes: int = 0) -> bool:
     """Tell whether sendmail's {msg_size} alone shows that the message is not over the limit.
+
+    `added_bytes`: what sendmail adds at most to its address fields.
 
     It counts headers and body with LF line ends. On the wire each LF is two octets, and a line of
     n octets grows by 4 x ((n - 1) // 989) < n + 1 from breaks, so twice the value bounds all of it.
     """
-    return 2 * msg_size + allowance_bytes <= limit_bytes
+    return 2 * msg_size + allowance_bytes + added_bytes <= limit_bytes
 
 
 def is_surely_small(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:

@@ -53,7 +53,7 @@ MACROS = {
     Milter.M_HELO: "",
     Milter.M_ENVFROM: "",
     Milter.M_ENVRCPT: "{rcpt_mailer}",
-    Milter.M_EOH: "i {msg_size}",
+    Milter.M_EOH: "i {msg_size} j M",
     Milter.M_EOM: "",
 }
 
@@ -148,6 +148,7 @@ class Connection(Milter.Base):
         wants_body = self._transaction.end_headers(
             queue_id if _QUEUE_ID.fullmatch(queue_id) else "",
             int(msg_size) if _SIZE.fullmatch(msg_size) else None,
+            [name for macro in ("j", "M") if (name := self._macro(macro))],
         )
         return CONTINUE if wants_body else ACCEPT
 

@@ -14,6 +14,7 @@ from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, Reason, TemporaryError, WoomeraError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import HeaderField
+from woomera_milter.message.rewriting import MOST_ADDED_PER_OCTET, most_added_bytes
 from woomera_milter.message.size import Measure, proves_small
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.counters import Counters
@@ -78,21 +79,19 @@ class Session(Transaction):
         self._counters = counters
         self._queue_id = ""
         self._measure = Measure()
+        self._added_bytes = 0
         self._message: SpooledMessage | None = None
         self._hash_at_bytes = inf
         self._spool_failure: TemporaryError | None = None
 
-    def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
+    def end_headers(self, queue_id: str, msg_size: int | None, own_names: Sequence[str] = ()) -> bool:
         """Tell whether the body is needed: not where {msg_size} already proves the message small."""
         self._queue_id = queue_id
-        if (
-            msg_size is not None
-            and self._milter.trust_msg_size
-            and proves_small(msg_size, self._limit_bytes, self._milter.allowance)
-        ):
+        if msg_size is not None and self._milter.trust_msg_size and self._is_small(msg_size, own_names):
             log.passed(queue_id, "small", msg_size=msg_size)
             self._counters.passed(msg_size)
             return False
+        self._added_bytes = most_added_bytes(self._headers, own_names)
         if (msg_size or 0) > self._limit_bytes:
             self._hash_at_bytes = _HASH_EVERY_BYTES
         try:
@@ -105,6 +104,14 @@ class Session(Transaction):
                 self._spool(field)
         self.add_body(b"\r\n")
         return True
+
+    def _is_small(self, msg_size: int, own_names: Sequence[str]) -> bool:
+        limit_bytes, allowance_bytes = self._limit_bytes, self._milter.allowance
+        if proves_small(msg_size, limit_bytes, allowance_bytes, MOST_ADDED_PER_OCTET * msg_size):
+            return True  # for small mail this is all that its addresses cost
+        return proves_small(
+            msg_size, limit_bytes, allowance_bytes, most_added_bytes(self._headers, own_names)
+        )
 
     def add_body(self, octets: bytes) -> None:
         """Take the next octets of the body, in wire form."""
@@ -159,7 +166,7 @@ class Session(Transaction):
         Calls `progress` every few seconds. Never raises: any failure becomes what milter.on_failure says.
         """
         try:
-            measured_bytes = self._measure.measured_bytes + self._milter.allowance
+            measured_bytes = self._measure.measured_bytes + self._added_bytes + self._milter.allowance
             if measured_bytes <= self._limit_bytes:
                 return self._passes("within the limit", measured_bytes)
             replacement = self._stored(measured_bytes, progress)

@@ -61,8 +61,11 @@ class Transaction(ABC):
             yield b"%s:%s\r\n" % (name.encode(), value), name.lower() not in HIDDEN_FIELDS
 
     @abstractmethod
-    def end_headers(self, queue_id: str, msg_size: int | None) -> bool:
-        """Tell whether the body is needed. `msg_size` is sendmail's {msg_size}, None where it gives none."""
+    def end_headers(self, queue_id: str, msg_size: int | None, own_names: Sequence[str] = ()) -> bool:
+        """Tell whether the body is needed. `msg_size` is sendmail's {msg_size}, None where it gives none.
+
+        `own_names` are those that the MTA puts behind addresses of its host, as far as it tells.
+        """
 
     @abstractmethod
     def add_body(self, octets: bytes) -> None:

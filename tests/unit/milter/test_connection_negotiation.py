@@ -74,7 +74,7 @@ def test_milter_asks_for_the_size_of_the_message_so_that_sendmail_mc_need_not(po
         answer = mta.negotiate()
 
     assert answer is not None
-    macros = END_OF_HEADERS_STAGE.to_bytes(4, "big") + b"i {msg_size}\0"
+    macros = END_OF_HEADERS_STAGE.to_bytes(4, "big") + b"i {msg_size} j M\0"
     assert macros in answer[12:]
 
 
@@ -84,7 +84,7 @@ def test_milter_asks_for_no_macro_that_it_does_not_read(port: int) -> None:
 
     assert answer is not None
     lists = re.findall(rb"....([^\0]*)\0", answer[12:], re.DOTALL)
-    assert b" ".join(lists).split() == [b"{rcpt_mailer}", b"i", b"{msg_size}"]
+    assert b" ".join(lists).split() == [b"{rcpt_mailer}", b"i", b"{msg_size}", b"j", b"M"]
 
 
 def test_mta_that_cannot_be_asked_for_macros_is_served(port: int) -> None:
