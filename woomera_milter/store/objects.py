@@ -8,6 +8,7 @@ S3 User Guide, "Checking object integrity").
 import contextlib
 import hashlib
 import json
+import math
 import re
 import time
 from base64 import b64encode
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         GetObjectOutputTypeDef,
         ListObjectsV2RequestTypeDef,
         PutObjectOutputTypeDef,
-        PutObjectRequestTypeDef,
     )
 
 _CHUNK_BYTES = 256 * 1024
@@ -128,15 +128,11 @@ class Store:
         show it. SHA-256 alone vouches for what is stored without MD5, which older servers look at, and which
         takes twice as long again.
         """
-        request = self._put_request(key, content, content_type, with_md5=with_md5)
+        more: dict[str, str] = {}
         if file_name is not None:
-            request["ContentType"] = harmless_type(content_type)
-            request["ContentDisposition"] = attachment_disposition(file_name)
-        if not isinstance(content, bytes):
-            request["ContentLength"] = content.size_bytes
-        answer = self._put(
-            key, request, lambda: content if isinstance(content, bytes) else content.open(deadline), deadline
-        )
+            content_type = harmless_type(content_type)
+            more["ContentDisposition"] = attachment_disposition(file_name)
+        answer = self._put(key, content, content_type, more, deadline, with_md5=with_md5)
         return StoredObject(key, _ends_at(answer.get("Expiration", ""), now + self._retention))
 
     def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
@@ -242,36 +238,35 @@ class Store:
         self, key: str, value: object, condition: dict[str, str], deadline: Deadline | None = None
     ) -> "PutObjectOutputTypeDef":
         octets = json.dumps(value, ensure_ascii=False, indent=1).encode()
-        request: Any = self._put_request(key, octets, "application/json")
-        return self._put(key, request | condition, lambda: octets, deadline)
-
-    def _put_request(
-        self, key: str, content: Content | bytes, content_type: str, *, with_md5: bool = True
-    ) -> "PutObjectRequestTypeDef":
-        request = self._connection.put_request(key, content_type)
-        request["ChecksumSHA256"] = b64encode(_sha256(content)).decode()
-        if with_md5:
-            request["ContentMD5"] = b64encode(_md5(content)).decode()
-        return request
+        return self._put(key, octets, "application/json", condition, deadline or Deadline(math.inf))
 
     def _put(
         self,
         key: str,
-        request: "PutObjectRequestTypeDef",
-        open_body: Callable[[], bytes | IO[bytes]],
-        deadline: Deadline | None = None,
+        content: Content | bytes,
+        content_type: str,
+        more: dict[str, str],
+        deadline: Deadline,
+        *,
+        with_md5: bool = True,
     ) -> "PutObjectOutputTypeDef":
         attempted = f"storing {self.name_of(key)}"
-        if deadline:
-            deadline.check(attempted)
+        deadline.check(attempted)
+        request: Any = self._connection.put_request(key, content_type) | more
+        request["ChecksumSHA256"] = b64encode(_sha256(content)).decode()
+        if with_md5:
+            request["ContentMD5"] = b64encode(_md5(content)).decode()
 
-        try:  # the body anew for each operation: the one before has left its stream at the end
-            return self._connection.ask(
-                attempted, lambda client: client.put_object(**request | {"Body": open_body()})
-            )
+        def put(client: "S3Client") -> "PutObjectOutputTypeDef":
+            if isinstance(content, bytes):
+                return client.put_object(**request, Body=content)
+            # Opened anew for each operation: the one before has left its stream at the end.
+            return client.put_object(**request, Body=content.open(deadline), ContentLength=content.size_bytes)
+
+        try:
+            return self._connection.ask(attempted, put)
         except WoomeraError:
-            if deadline:
-                deadline.check(attempted)
+            deadline.check(attempted)
             raise
 
 
