@@ -9,6 +9,7 @@ import click
 from woomera_milter.cli import wiring
 from woomera_milter.cli.common import EX_PARTLY, Since, load
 from woomera_milter.cli.output import say, say_error, say_json
+from woomera_milter.clock import rfc3339
 from woomera_milter.errors import DamagedError
 from woomera_milter.store import sidecars as stored
 from woomera_milter.store.sidecars import Sidecar
@@ -78,7 +79,7 @@ def _document(resent: Resent, dry_run: bool) -> dict[str, object]:
         "id": resent.id,
         "to": list(resent.accepted),
         "failed": [{"recipient": it.recipient, "reason": it.reason} for it in resent.refused],
-        "links_expire_at": f"{resent.links_expire_at:%Y-%m-%dT%H:%M:%SZ}",
+        "links_expire_at": rfc3339(resent.links_expire_at),
         "dry_run": dry_run,
     }
 

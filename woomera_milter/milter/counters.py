@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
+from woomera_milter.clock import rfc3339
+
 _BUCKET_ENDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 STORE_BUCKETS = (*(f"{end:g}" for end in _BUCKET_ENDS_S), "more")
 """Times to store an intercepted message: each bucket's name is its upper bound in seconds.
@@ -137,7 +139,7 @@ class Counters:
             tally.failed[reason] += 1
             tally.passed_over_limit += passed
             at = datetime.fromtimestamp(self._clock(), UTC)
-            tally.recent_failures.append(FailedMessage(queue_id, reason, f"{at:%Y-%m-%dT%H:%M:%SZ}"))
+            tally.recent_failures.append(FailedMessage(queue_id, reason, rfc3339(at)))
 
     def by_day(self) -> dict[date, Tally]:
         """Return copies of the tallies that are kept; today's is always among them."""

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from woomera_milter import log
+from woomera_milter.clock import rfc3339
 from woomera_milter.errors import WoomeraError
 from woomera_milter.milter.counters import Amount, Counters, Tally
 from woomera_milter.store.keys import milter_day_key
@@ -26,12 +27,12 @@ def archive_document(
     day: date, host: str, now: datetime, archived: Amount, backlog: Amount, oldest_at: datetime | None
 ) -> dict[str, Any]:
     """Return what an archive run leaves: `archived` that day; `backlog`, and its oldest, as of now."""
-    oldest = f"{oldest_at:%Y-%m-%dT%H:%M:%SZ}" if oldest_at else None
+    oldest = rfc3339(oldest_at) if oldest_at else None
     return {
         "source": "archive",
         "host": host,
         "day": day.isoformat(),
-        "written_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "written_at": rfc3339(now),
         "archived": archived.document(),
         "backlog": backlog.document() | {"oldest_at": oldest},
     }
@@ -91,8 +92,8 @@ class SnapshotWriter:
             "source": "milter",
             "host": self._host,
             "day": day.isoformat(),
-            "started_at": f"{self._started_at:%Y-%m-%dT%H:%M:%SZ}",
-            "written_at": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "started_at": rfc3339(self._started_at),
+            "written_at": rfc3339(now),
             "every_s": int(self._every.total_seconds()),
             "stopped": stopped,
         }
