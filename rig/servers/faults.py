@@ -5,6 +5,7 @@ import re
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rig.servers.background import BackgroundServer
@@ -68,7 +69,14 @@ class LoseReply:
     hangs: bool = False
 
 
-Fault = Pass | Refuse | Hang | Reset | Answer | Slow | Corrupt | LoseReply
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """The server's whole reply, head and body, is what `edit` makes of it; Content-Length is put right."""
+
+    edit: Callable[[bytes], bytes]
+
+
+Fault = Pass | Refuse | Hang | Reset | Answer | Slow | Corrupt | LoseReply | Rewrite
 
 
 class FaultProxy(BackgroundServer):
@@ -79,6 +87,8 @@ class FaultProxy(BackgroundServer):
         self._target = (target_host, target_port)
         self._fault: Fault = Pass()
         self._applies_to = ""
+        self._with_header = ""
+        self._above_bytes = -1
         self._requests: list[str] = []
         self._changed = threading.Condition()
 
@@ -98,12 +108,17 @@ class FaultProxy(BackgroundServer):
         with self._changed:
             self._requests.clear()
 
-    def set(self, fault: Fault, *, applies_to: str = "") -> None:
+    def set(
+        self, fault: Fault, *, applies_to: str = "", with_header: str = "", above_bytes: int = -1
+    ) -> None:
         """Fail like this from the next request on, where the request's first line contains `applies_to`.
 
+        `with_header` (in lower case): only where its header section contains that; `above_bytes`: only where
+        its body is longer.
         `Refuse` knows no requests: it takes the whole server away at once.
         """
         self._fault, self._applies_to = fault, applies_to
+        self._with_header, self._above_bytes = with_header, above_bytes
         if isinstance(fault, Refuse):
             self.go_dark()
         else:
@@ -132,7 +147,7 @@ class FaultProxy(BackgroundServer):
     async def _relay_requests(self, link: "_Link") -> None:
         while True:
             head = await link.reader.readuntil(b"\r\n\r\n")
-            link.fault = self._note(head.partition(b"\r\n")[0].decode("latin-1"))
+            link.fault = self._note(head.decode("latin-1"), _body_bytes(head))
             link.reply_bytes = 0
             if isinstance(link.fault, Hang | Reset | Answer):
                 await _play_server(link.fault, head, link)
@@ -140,11 +155,13 @@ class FaultProxy(BackgroundServer):
             link.server_writer.write(head)
             await _relay_body(_body_bytes(head), link)
 
-    def _note(self, request_line: str) -> Fault:
+    def _note(self, head: str, body_bytes: int) -> Fault:
+        request_line = head.partition("\r\n")[0]
         with self._changed:
             self._requests.append(request_line)
             self._changed.notify_all()
-        return self._fault if self._applies_to in request_line else Pass()
+        applies = self._applies_to in request_line and self._with_header in head.lower()
+        return self._fault if applies and body_bytes > self._above_bytes else Pass()
 
 
 @dataclass(slots=True)
@@ -184,7 +201,9 @@ async def _relay_body(length: int, link: _Link) -> None:
 
 async def _relay_replies(link: _Link) -> None:
     while chunk := await link.server_reader.read(_CHUNK_BYTES):
-        if not isinstance(link.fault, LoseReply):
+        if isinstance(link.fault, Rewrite):
+            link.writer.write(await _rewritten(chunk, link.fault.edit, link.server_reader))
+        elif not isinstance(link.fault, LoseReply):
             link.writer.write(chunk)
         else:
             if chunk.startswith(b"HTTP/1.1 100"):  # the invitation to send the body: not the reply yet
@@ -196,6 +215,21 @@ async def _relay_replies(link: _Link) -> None:
             if len(part) < len(chunk) and not link.fault.hangs:
                 return
         await link.writer.drain()
+
+
+async def _rewritten(reply: bytes, edit: Callable[[bytes], bytes], reader: asyncio.StreamReader) -> bytes:
+    if reply.startswith(b"HTTP/1.1 100"):
+        return reply
+    while b"\r\n\r\n" not in reply:
+        reply += await reader.read(_CHUNK_BYTES)
+    head, end, body = reply.partition(b"\r\n\r\n")
+    if b"chunked" in head.lower():
+        raise ConnectionError("replies in chunks are not rewritten")
+    while len(body) < _body_bytes(head):
+        body += await reader.read(_CHUNK_BYTES)
+    head, end, body = edit(head + end + body).partition(b"\r\n\r\n")
+    length = b"Content-Length: %d" % len(body)
+    return re.sub(rb"(?im)^content-length:.*?(?=\r?$)", length, head) + end + body
 
 
 async def _play_server(fault: Hang | Reset | Answer, head: bytes, link: _Link) -> None:

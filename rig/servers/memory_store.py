@@ -124,7 +124,7 @@ class MemoryStore(Store):
         self.step("head", key)
         return self.objects[key].modified_at + timedelta(days=30)
 
-    def pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
+    def pages(self, prefix: str, delimiter: str = "", page_size: int = 1000) -> Iterator[ListingPage]:
         """As Store's, on one page."""
         self.step("list", prefix)
         listed: list[Listed] = []

@@ -12,9 +12,9 @@ import boto3
 import pytest
 
 from rig.lab import BUCKET
-from rig.servers.faults import Answer, FaultProxy, Refuse
+from rig.servers.faults import Answer, FaultProxy, Refuse, Rewrite
 from rig.servers.s3 import Moto, S3Server
-from woomera_milter.check import s3
+from woomera_milter.check import lifecycle, s3
 from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
 from woomera_milter.errors import TemporaryError
@@ -109,6 +109,50 @@ def test_server_that_is_down_is_an_error_that_may_pass(ministack: S3Server, prox
         look(configuration_of(ministack, proxy.endpoint_url))
 
 
+# What the milter does, by its own code.
+
+
+def test_proxy_that_takes_small_bodies_only_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
+    proxy.set(Answer(413, "RequestEntityTooLarge"), above_bytes=5_000_000)
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("failure", "store")
+    assert "413" in found.detail
+
+
+@pytest.mark.parametrize("header", ["x-amz-checksum-sha256", "content-md5", "content-disposition"])
+def test_server_that_refuses_a_header_of_the_milters_is_a_failure(
+    ministack: S3Server, proxy: FaultProxy, header: str
+) -> None:
+    proxy.set(Answer(400, "InvalidArgument"), with_header=header)
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("failure", "store")
+
+
+def test_what_comes_back_damaged_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
+    proxy.set(Rewrite(lambda it: it.replace(b"deleted", b"damaged", 1)), applies_to=f"GET /{BUCKET}/{KEY}")
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("failure", "read")
+
+
+def test_listing_that_does_not_go_on_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
+    proxy.set(Answer(501, "NotImplemented"), applies_to="continuation-token=")
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("failure", "list")
+
+
+def test_listing_that_ends_too_soon_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
+    ended = b"<IsTruncated>false"
+    proxy.set(Rewrite(lambda it: it.replace(b"<IsTruncated>true", ended)), applies_to="list-type=2")
+    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+
+    assert (found.status, found.subject) == ("failure", "list")
+    assert "sweeps would miss mail" in found.detail
+
+
 # Rights.
 
 
@@ -144,7 +188,7 @@ def test_credentials_that_may_not_delete_are_enough(ministack: S3Server, proxy: 
     proxy.set(Answer(403, "AccessDenied"), applies_to="DELETE ")
 
     assert troubles(look(configuration_of(ministack, proxy.endpoint_url))) == []
-    assert keys_in(ministack) == [KEY]
+    assert keys_in(ministack) == [KEY.replace(".txt", ".json"), KEY]
 
 
 def test_credentials_that_may_not_look_at_the_bucket_still_learn_the_rest(
@@ -256,7 +300,7 @@ def test_bucket_without_a_block_is_a_warning(ministack: S3Server) -> None:
     ],
 )
 def test_lifecycle_that_keeps_messages_as_long_as_it_should_passes(rules: list[dict[str, Any]]) -> None:
-    assert troubles(s3.lifecycle([*rules, UPLOADS_RULE], configured())) == []
+    assert troubles(lifecycle.judge([*rules, UPLOADS_RULE], configured())) == []
 
 
 @pytest.mark.parametrize(
@@ -280,7 +324,7 @@ def test_lifecycle_that_keeps_messages_as_long_as_it_should_passes(rules: list[d
 def test_what_is_wrong_with_the_lifecycle_is_one_line(
     rules: list[dict[str, Any]], status: str, words: str
 ) -> None:
-    found = the_trouble(s3.lifecycle([*rules, UPLOADS_RULE], configured()))
+    found = the_trouble(lifecycle.judge([*rules, UPLOADS_RULE], configured()))
 
     assert (found.status, found.subject) == (status, "lifecycle")
     assert words in found.detail

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from woomera_milter import config
 from woomera_milter.check.finding import Finding, failure, passed, warning
-from woomera_milter.check.s3 import PROBE
+from woomera_milter.check.probe import PROBE
 from woomera_milter.config.values import format_duration
 from woomera_milter.errors import Reason, TemporaryError, WoomeraError
 from woomera_milter.store.inspection import Bucket

@@ -70,21 +70,6 @@ class Bucket:
         """Store octets unless there is an object already."""
         self._put(key, octets, octets, IfNoneMatch="*")
 
-    def get(self, key: str) -> bytes:
-        """Return an object's octets."""
-        return self._ask(
-            f"reading {self.name_of(key)}",
-            lambda client: client.get_object(Bucket=self._bucket, Key=self._prefix + key)["Body"].read(),
-        )
-
-    def list_one(self, prefix: str) -> None:
-        """List what lies below `prefix`, as far as to see that it is allowed."""
-        full = self._prefix + prefix
-        self._ask(
-            f"listing {self.name_of(prefix)}",
-            lambda client: client.list_objects_v2(Bucket=self._bucket, Prefix=full, MaxKeys=1),
-        )
-
     def delete(self, key: str) -> None:
         """Delete an object."""
         self._ask(

@@ -39,8 +39,13 @@ def attachment_key(message_id: str, received_at: datetime, number: int, name: st
 
 
 def probe_key(host: str) -> str:
-    """`messages/check/HOST.txt`: what `woomera check` writes to see whether it may."""
+    """`messages/check/HOST.txt`: what `woomera check` writes to see whether the milter may."""
     return f"{MESSAGES}check/{host}.txt"
+
+
+def probe_record_key(host: str) -> str:
+    """`messages/check/HOST.json`: beside it, so that a listing of both has two pages."""
+    return f"{MESSAGES}check/{host}.json"
 
 
 def copy_key(prefix: str, host: str, archived_at: datetime, sha256: bytes) -> str:

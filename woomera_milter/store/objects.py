@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 256 * 1024
 _CONFLICT_TRIES = 6
+_PAGE_SIZE = 1000  # S3's own
 _MISSING = frozenset({"NoSuchKey", "404"})
 
 
@@ -205,12 +206,13 @@ class Store:
         )
         return _ends_at(answer.get("Expiration", ""), answer["LastModified"] + self._retention)
 
-    def pages(self, prefix: str, delimiter: str = "") -> Iterator[ListingPage]:
-        """Yield what lies below `prefix` (itself below storage.prefix), in the order of the keys."""
+    def pages(self, prefix: str, delimiter: str = "", page_size: int = _PAGE_SIZE) -> Iterator[ListingPage]:
+        """Yield what begins with `prefix` (itself below storage.prefix), in the order of the keys."""
         request: ListObjectsV2RequestTypeDef = {
             "Bucket": self._bucket,
             "Prefix": self._prefix + prefix,
             "Delimiter": delimiter,
+            "MaxKeys": page_size,
         }
         attempted, skip = f"listing {self.name_of(prefix)}", len(self._prefix)
         while True:
