@@ -127,9 +127,10 @@ def test_mail_without_any_negotiation_is_not_let_pass(target: Target) -> None:
         answer = mta.read()
         mta.hang_up()
 
-    # pymilter has no object of ours to call, and prints where it missed one.
+    # pymilter has no object of ours to call, and would print where it missed one.
     assert answer is not None
     assert answer[0] == (CONTINUE if target.is_archive else REPLY)
     log = target.new_log_text()
-    assert "AttributeError: 'NoneType' object has no attribute" in log
+    assert "error=AttributeError" in log
+    assert "Traceback" not in log
     assert MARK.decode() not in log

@@ -20,12 +20,14 @@ from rig.mta.packets import (
     MAIL,
     NEGOTIATE,
     RCPT,
+    TEMPFAIL,
     Mta,
     Packet,
+    head_of,
     offer,
     packed,
 )
-from tests.protocol.conftest import MARK, Target
+from tests.protocol.conftest import MARK, OVER, Target
 
 CONVERSATION: list[Packet] = [
     (NEGOTIATE, offer()),
@@ -163,3 +165,24 @@ def test_octets_that_are_no_utf_8_are_taken_as_they_are(target: Target) -> None:
         mta.send(HEADER, b"Subject\0 \xff\xfe\0")
         assert mta.ask(END_OF_HEADERS) == CONTINUE
         assert mta.ask(END_OF_MESSAGE) == ACCEPT
+
+
+def test_header_name_of_8_bits_is_answered_at_the_end_of_headers_and_nothing_of_it_is_kept(
+    target: Target,
+) -> None:
+    """The MTA does not wait for an answer to a header; it waited for ever for the next one, then."""
+    head = head_of(OVER)
+    head.insert(-2, (HEADER, b"X-Gr\xf6\xdfe\0 v\0"))
+    with target.connect() as mta:
+        mta.say(head[:-1])
+
+        if target.is_archive:
+            assert mta.ask(END_OF_HEADERS) == CONTINUE
+            assert mta.ask(END_OF_MESSAGE) in (CONTINUE, ACCEPT)
+        else:
+            assert mta.ask(END_OF_HEADERS) == TEMPFAIL
+    log = target.new_log_text()
+    assert "crashed" in log
+    assert "Traceback" not in log
+    assert list(target.spool.iterdir()) == []
+    target.serve_large()

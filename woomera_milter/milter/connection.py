@@ -5,10 +5,13 @@ for the next on the same connection.
 """
 
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 import Milter
 import milter
@@ -81,12 +84,52 @@ REPLIES = {
 ANSWERS = {Verdict.PASS: ACCEPT, Verdict.TEMPFAIL: TEMPFAIL, Verdict.REJECT: REJECT}
 
 
+_of_this_thread = threading.local()
+"""`connection`: whose callback libmilter ran last in this thread, of which each connection has one."""
+
+
+def _guarded(callback: Callable[..., int]) -> Callable[..., int]:
+    """Give a callback a boundary: whatever breaks, the MTA has an answer where it waits for one."""
+
+    @wraps(callback)
+    def wrapper(self: "Connection", *arguments: Any) -> int:
+        _of_this_thread.connection = self
+        try:
+            return callback(self, *arguments)
+        except Exception as error:  # the boundary
+            return self.give_up(error, callback.__name__)
+
+    return wrapper
+
+
+def report_unraised(
+    role: Role, _: type[BaseException], error: BaseException, __: TracebackType | None
+) -> None:
+    """For `sys.excepthook`: what pymilter cannot hand to a callback, such as a header name that is no UTF-8.
+
+    It comes in the connection's own thread, and pymilter then answers by its policy. The MTA does not wait
+    for an answer to a header, and would wait for ever for the next one after any but CONTINUE. A peer that
+    has not negotiated has no connection here, and hears what `role` says in trouble.
+    """
+    connection: Connection | None = getattr(_of_this_thread, "connection", None)
+    milter.set_exception_policy(CONTINUE if connection else role.on_trouble)
+    if connection:
+        connection.give_up(error, "header")
+    else:
+        log.crashed(log.NO_QUEUE_ID, _word_for(role), error)
+
+
+def _word_for(role: Role) -> str:
+    return Verdict.PASS.value if role.on_trouble == CONTINUE else Verdict.TEMPFAIL.value
+
+
 @Milter.header_leading_space
 class Connection(Milter.Base):
     """An SMTP connection of the MTA's. No callback raises: pymilter would print a traceback.
 
     Callbacks marked noreply are not waited for by the MTA: they cannot refuse anything, and
-    need not, since all is decided at the end of the headers or of the message.
+    need not, since all is decided at the end of the headers or of the message. So a message of which one
+    of them broke has no transaction any more, and is answered there.
     """
 
     def __init__(
@@ -101,6 +144,7 @@ class Connection(Milter.Base):
         self._in_hand = in_hand
         self._transaction: Transaction | None = None
 
+    @_guarded
     def negotiate(self, options: list[int]) -> int:
         """Ask for what we need and nothing else; refuse an MTA that lacks it."""
         offered_actions, offered_protocol = options[0], options[1]
@@ -119,6 +163,7 @@ class Connection(Milter.Base):
         return answer
 
     @Milter.noreply
+    @_guarded
     def envfrom(self, sender: str, *_parameters: str) -> int:
         """MAIL FROM: a new message."""
         self._end_transaction()
@@ -126,6 +171,7 @@ class Connection(Milter.Base):
         return CONTINUE
 
     @Milter.noreply
+    @_guarded
     def envrcpt(self, recipient: str, *_parameters: str) -> int:
         """RCPT TO."""
         if self._transaction:
@@ -133,6 +179,7 @@ class Connection(Milter.Base):
         return CONTINUE
 
     @Milter.noreply
+    @_guarded
     @Milter.decode("bytes")
     def header(self, name: str, value: bytes) -> int:
         """Take one header field."""
@@ -140,6 +187,7 @@ class Connection(Milter.Base):
             self._transaction.add_header(name, value)
         return CONTINUE
 
+    @_guarded
     def eoh(self) -> int:
         """End of headers: the body is only asked for where the message may be over the limit."""
         if self._transaction is None:
@@ -153,12 +201,14 @@ class Connection(Milter.Base):
         return CONTINUE if wants_body else ACCEPT
 
     @Milter.noreply
+    @_guarded
     def body(self, chunk: bytes) -> int:
         """Take a part of the body, at most 64 KB."""
         if self._transaction:
             self._transaction.add_body(chunk)
         return CONTINUE
 
+    @_guarded
     def eom(self) -> int:
         """End of message: decide, and carry it out."""
         if self._transaction is None:
@@ -167,6 +217,15 @@ class Connection(Milter.Base):
             answer = self._answer(self._transaction.end_message(self))
         self._end_transaction()
         return answer
+
+    def give_up(self, error: BaseException, callback_name: str) -> int:
+        """Drop the message amid which something broke; return the answer to the callback of that name."""
+        on_trouble = self._role.on_trouble
+        log.crashed(log.NO_QUEUE_ID, _word_for(self._role), error)
+        transaction, self._transaction = self._transaction, None
+        if transaction is not None:
+            transaction.close()
+        return {"negotiate": REJECT, "eoh": on_trouble, "eom": on_trouble}.get(callback_name, CONTINUE)
 
     def _macro(self, name: str) -> str:
         """Return what the MTA says of it; nothing where that is no text."""
@@ -198,11 +257,13 @@ class Connection(Milter.Base):
         except milter.error as error:
             raise TemporaryError("the MTA refused a change to the message", reason=Reason.MTA) from error
 
+    @_guarded
     def abort(self) -> int:
         """The message ends early: RSET, a lost client, another filter's refusal."""
         self._end_transaction()
         return CONTINUE
 
+    @_guarded
     def close(self) -> int:
         """Leave the connection."""
         self._end_transaction()

@@ -18,7 +18,7 @@ import milter
 
 from woomera_milter import config, log
 from woomera_milter.errors import Reason, TemporaryError
-from woomera_milter.milter.connection import MAIN, Connection, Role
+from woomera_milter.milter.connection import MAIN, Connection, Role, report_unraised
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.process import bound_memory, tell_systemd
 from woomera_milter.milter.session import Intercept, Session
@@ -82,7 +82,7 @@ def serve(
     in_hand = InHand()
     Milter.factory = partial(Connection, role, new_transaction, in_hand.one)
     milter.set_flags(sum(role.actions.values()))
-    milter.set_exception_policy(role.on_trouble)
+    sys.excepthook = partial(report_unraised, role)
     os.umask(0o177)
     # libmilter waits for these in a thread of its own; one that comes before it is ready has to wait, too.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGINT, signal.SIGTERM})
