@@ -21,8 +21,7 @@ from woomera_milter.notice import new_message
 from woomera_milter.notice.header_edits import (
     MAX_SECTION_BYTES,
     HeaderChange,
-    header_changes,
-    remaining_bytes,
+    HeaderEdits,
 )
 from woomera_milter.notice.notice import Notice
 from woomera_milter.text.charsets import decode
@@ -105,7 +104,7 @@ def check_headers(data: bytes) -> set[Hashable]:
         _check_changes(headers, prefix)
     _check_new_notice(headers)
     facts = header_summary(headers)
-    changed = {change.value is None for change in header_changes(headers, NOTICE, ID, "")}
+    changed = {change.value is None for change in HeaderEdits(headers, "").changes(NOTICE, ID)}
     return {
         ("fields", len(headers).bit_length(), len(data).bit_length()),
         ("facts", bool(facts.subject), bool(facts.header_from), bool(facts.to), frozenset(changed)),
@@ -122,7 +121,7 @@ def _kind(value: bytes) -> Hashable:
 
 
 def _check_changes(headers: Sequence[HeaderField], prefix: str) -> None:
-    changes = header_changes(headers, NOTICE, ID, prefix)
+    changes = HeaderEdits(headers, prefix).changes(NOTICE, ID)
     section = applied(headers, changes)
     same = applied(headers, changes, deleted_count=False)
     require(section == same, "Postfix would make something else of the changes than sendmail")
@@ -133,9 +132,13 @@ def _check_changes(headers: Sequence[HeaderField], prefix: str) -> None:
     kept = [field for field in section if field.name.lower() not in OURS]
     if "subject" in names or not prefix:
         kept_bytes = sum(len(wire(field)) for field in kept)
-        require(remaining_bytes(headers, prefix) == kept_bytes, f"{kept_bytes} octets of fields remain")
+        require(
+            HeaderEdits(headers, prefix).kept_bytes == kept_bytes, f"{kept_bytes} octets of fields remain"
+        )
     if sum(len(wire(field)) for field in kept) <= MAX_SECTION_BYTES:  # else it was full before its Subject
-        require(not header_changes(section, NOTICE, ID, ""), "the changes, applied, would be changed again")
+        require(
+            not HeaderEdits(section, "").changes(NOTICE, ID), "the changes, applied, would be changed again"
+        )
     _check_same_addresses(headers, kept)
 
 

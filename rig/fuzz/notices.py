@@ -13,8 +13,9 @@ from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.encoding import MAX_NAME_OCTETS, wire
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.tree import outline
-from woomera_milter.notice.header_edits import header_changes, remaining_bytes
-from woomera_milter.notice.notice import AttachmentFact, Composer, Facts, Links
+from woomera_milter.notice.header_edits import HeaderEdits
+from woomera_milter.notice.notice import Composer
+from woomera_milter.notice.original import Linked, Links, Original
 
 PAGE_LINK = "https://bucket.example.com/index.html?X=1&Y=2"
 MESSAGE_LINK = "https://bucket.example.com/message.eml?X=1&Y=2"
@@ -47,32 +48,28 @@ def check_notice(data: bytes) -> set[Hashable]:
         text = body_text(fd, root, 32 * 1024)
         files = attachments(fd, root)
         protected = protection(root, text.text)
-    shown = Facts(
+    original = Original(
         id=ID,
-        header_from=facts.header_from,
-        subject=facts.subject,
-        date=facts.date,
+        envelope_sender="",
+        headers=facts,
         size_bytes=len(data),
         limit_bytes=_LIMIT_BYTES,
-        attachments=[
-            AttachmentFact(it.name, it.content_type, it.size_bytes, FILE_LINK if number % 2 else None)
-            for number, it in enumerate(files)
-        ],
-        text=text.text,
-        text_truncated=text.truncated,
+        attachments=[Linked(it, link=FILE_LINK if number % 2 else None) for number, it in enumerate(files)],
+        text=text,
         protection=protected,
     )
-    header_bytes = remaining_bytes(headers, "")
-    notice = composer().compose(shown, Links(MESSAGE_LINK, PAGE_LINK), EXPIRES_AT, header_bytes)
-    section = b"".join(map(wire, applied(headers, header_changes(headers, notice, ID, ""))))
+    edits = HeaderEdits(headers, "")
+    links = Links(MESSAGE_LINK, PAGE_LINK)
+    notice = composer().compose(original, links, EXPIRES_AT, edits.kept_bytes)
+    section = b"".join(map(wire, applied(headers, edits.changes(notice, ID))))
     read = read_notice(section + b"\r\n" + notice.body)
     require(read.id == ID, f"the notice's id is {read.id}")
     require(read.links_end_at == EXPIRES_AT, "the notice tells another end of the links")
     check_links(read.text, [PAGE_LINK, MESSAGE_LINK, FILE_LINK])
     check_markup(read, {PAGE_LINK, MESSAGE_LINK, FILE_LINK})
-    original = b"".join(wire(it) for it in headers if len(it.name) <= MAX_NAME_OCTETS)
-    if len(original) < _ROOMY_BYTES:
-        check_kept_headers(original + b"\r\n", read)
+    fields = b"".join(wire(it) for it in headers if len(it.name) <= MAX_NAME_OCTETS)
+    if len(fields) < _ROOMY_BYTES:
+        check_kept_headers(fields + b"\r\n", read)
     return {
         ("files", len(files).bit_length(), protected),
         ("text", len(text.text).bit_length(), text.truncated),

@@ -1,16 +1,18 @@
 """The page on which a message can be read: it shows, and does nothing else."""
 
 import re
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from functools import cache
 from html import unescape
 
 from rig.fuzz.notices import EXPIRES_AT, FILE_LINK, MESSAGE_LINK, configuration
 from rig.promises.notices import require
-from woomera_milter.message.contents import BodyText
+from woomera_milter.message.contents import Attachment, BodyText
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
-from woomera_milter.notice.page import Facts, PageAttachment, Pages
+from woomera_milter.message.tree import Part
+from woomera_milter.notice.original import Linked, Original
+from woomera_milter.notice.page import Letter, Pages
 from woomera_milter.text.charsets import decode
 from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
 
@@ -34,11 +36,23 @@ _METAS = 7
 _PICTURE = Picture(FILE_LINK, 'logo".png')
 
 
-def _page(body: SafeHtml | BodyText, text: str, pictures: Sequence[Picture] = ()) -> str:
-    facts = header_summary(parse_header_block(f"Subject: {text}\nFrom: {text}\nTo: {text}\n".encode()))
-    attachment = PageAttachment(text, text, 1, FILE_LINK, is_shown=False)
-    shown = Facts(facts, 1, body, pictures, [attachment], MESSAGE_LINK)
-    return _pages().render(shown, EXPIRES_AT).decode()
+def _page(body: SafeHtml | BodyText, text: str, *, has_picture: bool = False) -> str:
+    """Return a page on which `text` stands wherever a sender writes, beside the letter."""
+    part = Part(text, None, "", "inline", text, "", 0, 1)
+    attachments = [Linked(Attachment(part, text, text, 1), link=FILE_LINK)]
+    if has_picture:
+        attachments.append(Linked(Attachment(part, _PICTURE.name, "image/png", 1), link=FILE_LINK))
+    original = Original(
+        id="id",
+        envelope_sender=text,
+        headers=header_summary(parse_header_block(f"Subject: {text}\nFrom: {text}\nTo: {text}\n".encode())),
+        size_bytes=1,
+        limit_bytes=1,
+        attachments=attachments,
+        text=BodyText("", truncated=False),
+        protection=None,
+    )
+    return _pages().render(Letter(original, body, MESSAGE_LINK), EXPIRES_AT).decode()
 
 
 @cache
@@ -50,7 +64,7 @@ def _pages() -> Pages:
 def _own_tags() -> frozenset[tuple[str, str]]:
     """The tags and attributes of a page on which nobody wrote anything."""
     letter = BodyText("text http://example.com/", truncated=True)
-    return frozenset(_tags_of(_page(letter, "x", [_PICTURE]), {FILE_LINK, MESSAGE_LINK}))
+    return frozenset(_tags_of(_page(letter, "x", has_picture=True), {FILE_LINK, MESSAGE_LINK}))
 
 
 def check_letter(data: bytes) -> set[Hashable]:
@@ -61,7 +75,7 @@ def check_letter(data: bytes) -> set[Hashable]:
     tags = set(_tags(safe.html, {FILE_LINK}))
     surplus = tags - {(it, "") for it in _LETTER} - _LETTER_ATTRIBUTES
     require(not surplus, f"the letter has {surplus}")
-    check_page(_page(safe, markup[:300], [_PICTURE]), {FILE_LINK, MESSAGE_LINK})
+    check_page(_page(safe, markup[:300], has_picture=True), {FILE_LINK, MESSAGE_LINK})
     check_page(_page(BodyText(markup, truncated=False), markup[-300:]), {FILE_LINK, MESSAGE_LINK})
     return {
         *tags,

@@ -16,7 +16,8 @@ from woomera_milter.clock import Deadline
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.offload.offload import Offload
+from woomera_milter.offload.source import Offloaded, Origin
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store
 

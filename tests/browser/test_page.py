@@ -10,7 +10,7 @@ import pytest
 from rig.mail.messages import entity, file_part, header_section, multipart
 from rig.servers.s3 import Juicefs
 from tests.browser.browser import DESK, PHONE, Browser
-from woomera_milter.offload.offload import Offloaded
+from woomera_milter.offload.source import Offloaded
 
 Keep = Callable[[bytes], Offloaded]
 
@@ -73,8 +73,8 @@ def survey(keep: Keep) -> Offloaded:
 
 
 def page_of(offloaded: Offloaded) -> str:
-    assert offloaded.page_link is not None
-    return offloaded.page_link
+    assert offloaded.links.page is not None
+    return offloaded.links.page
 
 
 def test_page_opens_from_its_link_and_asks_no_other_host(

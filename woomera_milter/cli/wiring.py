@@ -14,7 +14,7 @@ from woomera_milter.milter.destinations import Destinations
 from woomera_milter.milter.intercept import Interceptor
 from woomera_milter.milter.snapshots import SnapshotWriter
 from woomera_milter.notice.notice import Composer
-from woomera_milter.offload import attachments
+from woomera_milter.offload import uploads
 from woomera_milter.offload.offload import Offload
 from woomera_milter.report.reader import AT_ONCE as READ_AT_ONCE
 from woomera_milter.report.reader import Reader
@@ -53,7 +53,7 @@ def interceptor(configuration: config.Config) -> Interceptor:
     return Interceptor(
         configuration,
         Destinations(settings.mailers, settings.sendmail),
-        _offload(configuration, signer, settings.max_concurrent + attachments.AT_ONCE),
+        _offload(configuration, signer, settings.max_concurrent + uploads.AT_ONCE),
         Composer(configuration.notice),
     )
 
@@ -94,7 +94,7 @@ def sweep_job(
     if not dry_run:
         _check_links(configuration, signer, now)
         SpooledMessage(spool).close()
-    store = Store(storage, 2 * SWEEP_AT_ONCE + attachments.AT_ONCE, signer.forget_credentials)
+    store = Store(storage, 2 * SWEEP_AT_ONCE + uploads.AT_ONCE, signer.forget_credentials)
     bucket = Store(storage.model_copy(update={"prefix": ""}), max_connections=2 * SWEEP_AT_ONCE)
     ledger = ProcessedMail(bucket, processed_emails) if processed_emails else None
     claims = Claims(store, socket.gethostname(), configuration.sweep.lease, single_host=single_host)

@@ -8,10 +8,11 @@ from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.milter.destinations import Destinations
 from woomera_milter.milter.session import OverLimit, Replacement
-from woomera_milter.notice.header_edits import header_changes, remaining_bytes
-from woomera_milter.notice.notice import Composer, Links
-from woomera_milter.offload.announcement import facts_of
-from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.notice.header_edits import HeaderEdits
+from woomera_milter.notice.notice import Composer
+from woomera_milter.offload.announcement import compose
+from woomera_milter.offload.offload import Offload
+from woomera_milter.offload.source import Offloaded, Origin
 
 
 class Interceptor:
@@ -20,7 +21,6 @@ class Interceptor:
     def __init__(
         self, configuration: config.Config, destinations: Destinations, offload: Offload, composer: Composer
     ) -> None:
-        self._limit_bytes = configuration.limit
         self._subject_prefix = configuration.notice.subject_prefix
         self._destinations = destinations
         self._offload = offload
@@ -42,18 +42,13 @@ class Interceptor:
         return self._replacement(over, offloaded, (datetime.now(UTC) - received_at).total_seconds())
 
     def _replacement(self, over: OverLimit, offloaded: Offloaded, store_s: float) -> Replacement:
-        notice = self._composer.compose(
-            facts_of(offloaded, over.envelope.envelope_sender, self._limit_bytes),
-            Links(message=offloaded.message_link, page=offloaded.page_link),
-            offloaded.links_expire_at,
-            remaining_bytes(over.headers, self._subject_prefix),
-        )
-        changes = header_changes(over.headers, notice, offloaded.id, self._subject_prefix)
+        edits = HeaderEdits(over.headers, self._subject_prefix)
+        notice = compose(self._composer, offloaded, edits.kept_bytes)
         return Replacement(
             queue_id=over.queue_id,
-            header_changes=changes,
+            header_changes=edits.changes(notice, offloaded.original.id),
             body=notice.body,
-            message_id=offloaded.id,
+            message_id=offloaded.original.id,
             measured_bytes=over.measured_bytes,
             store_s=store_s,
             links_expire_at=offloaded.links_expire_at,

@@ -63,45 +63,54 @@ class HeaderChange:
     value: str | None
 
 
-def header_changes(
-    headers: Sequence[HeaderField], notice: Notice, woomera_id: str, subject_prefix: str
-) -> list[HeaderChange]:
-    """Give the edits that turn the original's header section into the notice's, to be applied in this order.
+class HeaderEdits:
+    """What a notice makes of the original's header section; settled once, before there is a notice."""
 
-    Fields of one name are edited from the last to the first, so that an index means the same whether or not
-    the MTA still counts those deleted before. Ours are set last, in the place of the first of their name.
-    """
-    names = [field.name.lower() for field in headers]
-    count = Counter(names)
-    changes = []
-    settled = _settled(headers, subject_prefix)
-    for original, name, kept in reversed(list(zip(headers, names, settled, strict=True))):
-        index, count[name] = count[name], count[name] - 1
-        if kept != original and (name not in _OURS or index > 1):
-            changes.append(HeaderChange(original.name, index, _milter_value(kept.value) if kept else None))
+    def __init__(self, headers: Sequence[HeaderField], subject_prefix: str) -> None:
+        self._headers = headers
+        self._subject_prefix = subject_prefix
+        self._settled = _settled(headers, subject_prefix)
 
-    ours = {
-        "MIME-Version": "1.0",
-        "Content-Type": notice.content_type,
-        "Content-Transfer-Encoding": "7bit",
-        "X-Woomera-Id": woomera_id,
-    }
-    for name, value in ours.items():
-        if first(headers, name) != b" " + value.encode():
-            changes.append(HeaderChange(name, 1, f" {value}"))
-    if subject_prefix and "subject" not in names:
-        changes.append(HeaderChange("Subject", 1, _milter_value(prefixed_subject(b"", subject_prefix))))
-    return changes
+    @property
+    def kept(self) -> list[HeaderField]:
+        """The original's fields that stay, each as the notice has it."""
+        return [field for field in self._settled if field]
 
+    @property
+    def kept_bytes(self) -> int:
+        """Octets on the wire of those that stay."""
+        return sum(map(_size_bytes, self._settled))
 
-def remaining_bytes(headers: Sequence[HeaderField], subject_prefix: str) -> int:
-    """Octets on the wire of the original's fields that the notice keeps, as `header_changes` leaves them."""
-    return sum(map(_size_bytes, _settled(headers, subject_prefix)))
+    def changes(self, notice: Notice, woomera_id: str) -> list[HeaderChange]:
+        """Give the edits that turn the section into the notice's, to be applied in this order.
 
+        Fields of one name are edited from the last to the first, so that an index means the same whether or
+        not the MTA still counts those deleted before. Ours are set last, in the place of the first of their
+        name.
+        """
+        return [*self._originals_changes(), *self._our_changes(notice, woomera_id)]
 
-def kept_fields(headers: Sequence[HeaderField], subject_prefix: str) -> list[HeaderField]:
-    """Give the fields that a notice keeps, each as `header_changes` leaves it."""
-    return [field for field in _settled(headers, subject_prefix) if field]
+    def _originals_changes(self) -> Iterator[HeaderChange]:
+        names = [field.name.lower() for field in self._headers]
+        count = Counter(names)
+        for original, name, kept in reversed(list(zip(self._headers, names, self._settled, strict=True))):
+            index, count[name] = count[name], count[name] - 1
+            if kept != original and (name not in _OURS or index > 1):
+                yield HeaderChange(original.name, index, _milter_value(kept.value) if kept else None)
+
+    def _our_changes(self, notice: Notice, woomera_id: str) -> Iterator[HeaderChange]:
+        ours = {
+            "MIME-Version": "1.0",
+            "Content-Type": notice.content_type,
+            "Content-Transfer-Encoding": "7bit",
+            "X-Woomera-Id": woomera_id,
+        }
+        for name, value in ours.items():
+            if first(self._headers, name) != b" " + value.encode():
+                yield HeaderChange(name, 1, f" {value}")
+        if self._subject_prefix and first(self._headers, "Subject") is None:
+            subject = prefixed_subject(b"", self._subject_prefix)
+            yield HeaderChange("Subject", 1, _milter_value(subject))
 
 
 def _milter_value(value: bytes) -> str:

@@ -13,7 +13,7 @@ from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.addresses import address_of
 from woomera_milter.message.encoding import prefixed_subject, safe_field, wire
 from woomera_milter.message.fields import HeaderField, first
-from woomera_milter.notice.header_edits import kept_fields
+from woomera_milter.notice.header_edits import HeaderEdits
 from woomera_milter.notice.notice import Notice
 
 _KEPT = ("From", "To", "Cc", "Reply-To", "Subject")
@@ -37,7 +37,7 @@ def kept_of(headers: Sequence[HeaderField]) -> list[HeaderField]:
     kept = [HeaderField(name, value) for name in _KEPT if (value := first(headers, name)) is not None]
     if message_id := first(headers, "Message-ID"):
         kept.append(HeaderField("References", message_id))
-    return kept_fields(kept, "")
+    return HeaderEdits(kept, "").kept
 
 
 def heading(

@@ -1,6 +1,6 @@
 """The notice that recipients get instead of a message too large for the relay.
 
-Pure: facts, links and times come in as values, the body goes out as octets. Whatever a sender wrote is
+Pure: original, links and times come in as values, the body goes out as octets. Whatever a sender wrote is
 shown, never obeyed: in the plain text it cannot pass for one of our links, in HTML it cannot run.
 """
 
@@ -8,16 +8,17 @@ import base64
 import binascii
 import hashlib
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 
 import jinja2
 
 from woomera_milter import config
-from woomera_milter.errors import ConfigError, PermanentError, Reason
+from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.contents import Protection
+from woomera_milter.notice.original import Links, Original
+from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
 from woomera_milter.text import wording
 from woomera_milter.text.lines import cut, lines_for_people
 
@@ -30,62 +31,11 @@ _MAX_ATTACHMENTS = 500  # more never fit; a hostile message may have a hundred t
 
 
 @dataclass(frozen=True, slots=True)
-class AttachmentFact:
-    """One attachment of the original; `link` None where it has none of its own."""
-
-    name: str
-    content_type: str
-    size_bytes: int
-    link: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the notice tells of the original; its texts are decoded, and as hostile as their sender.
-
-    `text` is the beginning of the original's text, `text_truncated` whether there is more of it.
-    """
-
-    id: str
-    header_from: str
-    subject: str
-    date: str
-    size_bytes: int
-    limit_bytes: int
-    attachments: Sequence[AttachmentFact]
-    text: str
-    text_truncated: bool
-    protection: Protection | None
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """The link to the .eml, and to the page where there is one."""
-
-    message: str
-    page: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Notice:
     """The value of the Content-Type field, and the body that follows the header section, with CRLF."""
 
     content_type: str
     body: bytes
-
-
-def template_environment(own_templates: Path | None) -> jinja2.Environment:
-    """Where templates come from: the user's folder, where it has one of that name, else ours."""
-    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("woomera_milter.notice", "templates")]
-    if own_templates:
-        loaders.insert(0, jinja2.FileSystemLoader(own_templates))
-    return jinja2.Environment(
-        loader=jinja2.ChoiceLoader(loaders),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 class Composer:
@@ -94,17 +44,13 @@ class Composer:
     def __init__(self, settings: config.Notice) -> None:
         self._settings = settings
         environment = template_environment(settings.templates)
-        try:
+        with faults_told(settings):
             self._text = environment.get_template(TEXT_TEMPLATE)
             self._html = environment.get_template(HTML_TEMPLATE)
             self._rehearse()
-        except (jinja2.TemplateError, OSError, UnicodeDecodeError) as error:
-            line = f"line {error.lineno}: " if isinstance(error, jinja2.TemplateSyntaxError) else ""
-            problem = f"notice.templates: {settings.templates}: {line}{error}".splitlines()[0]
-            raise ConfigError([f"{problem}; correct the template, or remove it to use ours"]) from error
 
     def compose(
-        self, facts: Facts, links: Links, expires_at: datetime, header_bytes: int = MAX_HEADER_BYTES
+        self, original: Original, links: Links, expires_at: datetime, header_bytes: int = MAX_HEADER_BYTES
     ) -> Notice:
         """Give the notice whose links end at `expires_at` (aware).
 
@@ -113,65 +59,51 @@ class Composer:
         PermanentError if even then it is too large, which only a user's own templates can bring about.
         """
         budget_bytes = MAX_MESSAGE_BYTES - RESERVED_BYTES - header_bytes
-        boundary = f"=_woomera_{hashlib.sha256(facts.id.encode()).hexdigest()[:16]}"
+        boundary = f"=_woomera_{hashlib.sha256(original.id.encode()).hexdigest()[:16]}"
 
         def body(text_bytes: int, attachment_count: int) -> bytes:
-            shown = self._shown(facts, links, expires_at, text_bytes, attachment_count)
+            shown = self._shown(original, links, expires_at, text_bytes, attachment_count)
             text = self._text.render(shown).replace(wording.NO_BREAK_SPACE, " ")
             return _multipart(boundary, text, self._html.render(shown))
 
         def fits(text_bytes: int, attachment_count: int) -> bool:
             return len(body(text_bytes, attachment_count)) <= budget_bytes
 
-        attachment_count = min(len(facts.attachments), _MAX_ATTACHMENTS)
+        attachment_count = min(len(original.attachments), _MAX_ATTACHMENTS)
         text_bytes = _most(MAX_MESSAGE_BYTES, lambda size_bytes: fits(size_bytes, attachment_count))
         attachment_count = _most(attachment_count, lambda count: fits(text_bytes, count))
         octets = body(text_bytes, attachment_count)
         if len(octets) > budget_bytes:
             raise PermanentError(
-                f"the notice for {facts.id} has {len(octets)} bytes where {budget_bytes} fit",
+                f"the notice for {original.id} has {len(octets)} bytes where {budget_bytes} fit",
                 remedy=f"make the templates in notice.templates ({self._settings.templates}) shorter",
                 reason=Reason.NOTICE,
             )
         return Notice(content_type=f'multipart/alternative; boundary="{boundary}"', body=octets)
 
     def _shown(
-        self, facts: Facts, links: Links, expires_at: datetime, text_bytes: int, attachment_count: int
+        self, original: Original, links: Links, expires_at: datetime, text_bytes: int, attachment_count: int
     ) -> dict[str, object]:
         """The names that templates may use; notice.txt lists them for people who write their own."""
-        text, text_is_cut = cut(facts.text, text_bytes)
-        return {
-            "id": facts.id,
-            "sender": wording.one_line(facts.header_from) or "an unnamed sender",
-            "subject": wording.one_line(facts.subject),
-            "sent": wording.sent(facts.date),
-            "size": wording.size(facts.size_bytes),
-            "limit": wording.size(facts.limit_bytes),
+        text, text_is_cut = cut(original.text.text, text_bytes)
+        header_from = original.headers.header_from or original.envelope_sender
+        return names_of(original, header_from, expires_at, self._settings) | {
+            "id": original.id,
+            "limit": wording.size(original.limit_bytes),
             "links": links,
-            "expires": wording.moment(expires_at),
-            "attachments": [
-                {
-                    "name": wording.one_line(attachment.name),
-                    "kind": wording.kind(attachment.content_type),
-                    "size": wording.size(attachment.size_bytes),
-                    "link": attachment.link,
-                }
-                for attachment in facts.attachments[:attachment_count]
-            ],
-            "attachment_count": len(facts.attachments),
-            "linked_count": sum(attachment.link is not None for attachment in facts.attachments),
+            "attachments": original.attachments[:attachment_count],
             "text_lines": lines_for_people(text).splitlines(),
-            "text_is_cut": facts.text_truncated or text_is_cut,
-            "protection": facts.protection.value if facts.protection else None,
-            "organization": self._settings.organization,
-            "contact": self._settings.contact,
+            "text_is_cut": original.text.truncated or text_is_cut,
+            "protection": original.protection.value if original.protection else None,
         }
 
     def _rehearse(self) -> None:
         """Render a sample, so that a mistake in a template shows at start, not at the first large message."""
         for protection, page in ((None, None), *((each, "https://example.com/page") for each in Protection)):
-            facts, links = replace(_SAMPLE, protection=protection), Links("https://example.com/message", page)
-            shown = self._shown(facts, links, _SAMPLE_END, MAX_MESSAGE_BYTES, 1)
+            links = Links("https://example.com/message", page)
+            shown = self._shown(
+                replace(SAMPLE, protection=protection), links, SAMPLE_END, MAX_MESSAGE_BYTES, 1
+            )
             self._html.render(shown)
             lines = self._text.render(shown).splitlines()
             link_lines = [line for line in lines if line in (links.message, links.page)]
@@ -179,24 +111,6 @@ class Composer:
                 raise jinja2.TemplateRuntimeError(
                     f"{TEXT_TEMPLATE} has to show links.page, then links.message, each on a line of its own"
                 )
-
-
-_SAMPLE = Facts(
-    id="sample",
-    header_from="Jane Doe <jane@example.com>",
-    subject="Plans",
-    date="Tue, 24 Nov 2026 05:24:00 +0000",
-    size_bytes=25_000_000,
-    limit_bytes=10_485_760,
-    attachments=[
-        AttachmentFact("plan.pdf", "application/pdf", 24_000_000, "https://example.com/1"),
-        AttachmentFact("site.jpg", "image/jpeg", 900_000, None),
-    ],
-    text="Here are the plans.",
-    text_truncated=True,
-    protection=None,
-)
-_SAMPLE_END = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)
 
 
 def _most(top: int, fits: Callable[[int], bool]) -> int:

@@ -1,24 +1,16 @@
-"""What a notice tells, out of what `offload` found and stored."""
+"""An offloaded message -> its notice."""
 
-from woomera_milter.notice.notice import AttachmentFact, Facts
-from woomera_milter.offload.offload import Offloaded
+from woomera_milter.notice import new_message
+from woomera_milter.notice.new_message import Heading
+from woomera_milter.notice.notice import Composer, Notice
+from woomera_milter.offload.source import Offloaded
 
 
-def facts_of(offloaded: Offloaded, envelope_sender: str, limit_bytes: int) -> Facts:
-    """Return the facts of a stored message."""
-    contents = offloaded.contents
-    return Facts(
-        id=offloaded.id,
-        header_from=contents.headers.header_from or envelope_sender,
-        subject=contents.headers.subject,
-        date=contents.headers.date,
-        size_bytes=offloaded.size_bytes,
-        limit_bytes=limit_bytes,
-        attachments=[
-            AttachmentFact(it.attachment.name, it.attachment.content_type, it.attachment.size_bytes, it.link)
-            for it in offloaded.attachments
-        ],
-        text=contents.text.text,
-        text_truncated=contents.text.truncated,
-        protection=contents.protection,
-    )
+def compose(composer: Composer, offloaded: Offloaded, header_bytes: int) -> Notice:
+    """Return the notice, to go with these octets of header fields. Raise PermanentError if too large."""
+    return composer.compose(offloaded.original, offloaded.links, offloaded.links_expire_at, header_bytes)
+
+
+def as_message(composer: Composer, offloaded: Offloaded, heading: Heading) -> bytes:
+    """Return the notice as a message of its own, in wire form; raises what `compose` does."""
+    return new_message.message(heading, compose(composer, offloaded, heading.size_bytes))

@@ -7,19 +7,22 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline, rfc3339
 from woomera_milter.message import contents as mime
 from woomera_milter.message.contents import BodyText, Protection
-from woomera_milter.message.decoding import HeaderSummary, header_summary
+from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import HeaderField
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.tree import Part, outline
 from woomera_milter.notice import new_message
-from woomera_milter.offload.attachments import WINDOW_BYTES, Begun, Extras, LinkedAttachment, Source
+from woomera_milter.notice.original import Linked, Links, Original
+from woomera_milter.offload.attachments import WINDOW_BYTES, AttachmentUploads
+from woomera_milter.offload.pages import PageUploads
+from woomera_milter.offload.source import Offloaded, Origin, Source, Upload
+from woomera_milter.offload.uploads import Workers
 from woomera_milter.store.keys import message_key, sidecar_key
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, StoredObject
@@ -29,47 +32,25 @@ OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on i
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a message came to us, for its sidecar."""
+class _Contents:
+    """What a message holds, read from the spool without a copy of its body; no root, no parts."""
 
-    source: Literal["milter", "sweep"]
-    host: str
-    queue_id: str
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """What a notice tells of a message, read from the spool without a copy of its body; no root, no parts."""
-
-    headers: HeaderSummary
+    root: Part | None
     text: BodyText
     protection: Protection | None
-    root: Part | None
-
-
-@dataclass(frozen=True, slots=True)
-class Offloaded:
-    """A message that is safe in S3."""
-
-    id: str
-    contents: Contents
-    size_bytes: int
-    attachments: Sequence[LinkedAttachment]
-    message_link: str
-    page_link: str | None
-    links_expire_at: datetime
+    uploads: Sequence[Upload]
 
 
 class Offload:
     """Stores messages. Safe to use from many threads at once."""
 
     def __init__(self, configuration: config.Config, store: Store, signer: Signer) -> None:
-        self._text_bytes = configuration.notice.include_text
-        self._minimum = configuration.links.minimum
+        self._configuration = configuration
         self._store = store
         self._signer = signer
-        self._extras = Extras(configuration, store)
+        workers = Workers()
+        self._attachments = AttachmentUploads(configuration.links, store, workers)
+        self._pages = PageUploads(configuration.notice, store, workers)
 
     def run(
         self,
@@ -87,15 +68,16 @@ class Offload:
         key = message_key(message_id, origin.received_at)
         facts = header_summary(headers)
         file_name = safe_file_name(facts.subject, fallback="message") + ".eml"
-        source = Source(message_id, origin.queue_id, origin.received_at, message, facts)
+        source = Source(
+            message_id, origin.queue_id, origin.received_at, envelope.envelope_sender, message, facts
+        )
 
         def put_message() -> StoredObject:
             return self._store.put(
                 key, message, "message/rfc822", deadline, datetime.now(UTC), file_name=file_name
             )
 
-        offloaded = self._with_attachments(source, put_message, deadline)
-        page = self._begin_page(source, offloaded, deadline.for_extras())
+        offloaded, page = self._offloaded(source, put_message, deadline)
         sidecar = _sidecar(source, offloaded, envelope, headers, origin)
         self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
         return self._with_page(source, offloaded, page, deadline.for_extras())
@@ -105,99 +87,80 @@ class Offload:
 
         The page holds links, and an attachment that is missing gets another chance. Raise Signer's errors.
         """
-        offloaded = self._with_attachments(source, lambda: stored, deadline)
-        page = self._begin_page(source, offloaded, deadline.for_extras())
+        offloaded, page = self._offloaded(source, lambda: stored, deadline)
         return self._with_page(source, offloaded, page, deadline.for_extras())
 
-    def _with_attachments(
+    def _offloaded(
         self, source: Source, put_message: Callable[[], StoredObject], deadline: Deadline
-    ) -> Offloaded:
-        """Store message and attachments, and sign their links, which all end at one moment."""
+    ) -> "tuple[Offloaded, Future[StoredObject] | None]":
+        """Store message and attachments, sign their links, and start to make the page, where there is one."""
         with ThreadPoolExecutor(1) as reader:  # the body is read while the upload waits for the network
             reading = reader.submit(self._read, source, deadline.for_extras())
             try:
                 message = put_message()
             except BaseException:
-                for one in reading.result()[1]:
-                    one.cancel()
+                for upload in reading.result().uploads:
+                    upload.cancel()
                 raise
-        contents, begun = reading.result()
-        stored = self._extras.finish_attachments(source, begun, deadline.for_extras())
-        now = datetime.now(UTC)
-        kept = self._lasting(source, stored, now)
-        links_expire_at = self._signer.ends_at(
-            now, min([message.ends_at, *(it.ends_at for it in kept if it)])
-        )
-        return Offloaded(
+        contents = reading.result()
+        uploads = self._attachments.finish(source, contents.uploads, deadline.for_extras())
+        offloaded = self._linked(source, contents, message, uploads)
+        if contents.root is None or contents.protection or not self._configuration.links.page:
+            return offloaded, None
+        return offloaded, self._pages.begin(source, contents.root, offloaded, deadline.for_extras())
+
+    def _linked(
+        self, source: Source, contents: _Contents, message: StoredObject, uploads: Sequence[Upload]
+    ) -> Offloaded:
+        """Sign the links, which all end at one moment."""
+        ends = [message.ends_at, *(it.stored.ends_at for it in uploads if it.stored)]
+        ends_at = self._signer.ends_at(datetime.now(UTC), min(ends))
+
+        def linked(upload: Upload) -> Linked:
+            key = upload.stored.key if upload.stored else None
+            return Linked(upload.attachment, key, self._signer.sign(key, ends_at) if key else None)
+
+        original = Original(
             id=source.id,
-            contents=contents,
+            envelope_sender=source.envelope_sender,
+            headers=source.headers,
             size_bytes=source.message.size_bytes,
-            attachments=[
-                LinkedAttachment(
-                    one.attachment,
-                    key=it.key if it else None,
-                    link=self._signer.sign(it.key, links_expire_at) if it else None,
-                )
-                for one, it in zip(begun, kept, strict=True)
-            ],
-            message_link=self._signer.sign(message.key, links_expire_at),
-            page_link=None,
-            links_expire_at=links_expire_at,
+            limit_bytes=self._configuration.limit,
+            attachments=[linked(it) for it in uploads],
+            text=contents.text,
+            protection=contents.protection,
         )
-
-    def _lasting(
-        self, source: Source, attachments: Sequence[StoredObject | None], now: datetime
-    ) -> Sequence[StoredObject | None]:
-        """Return those that stay long enough for a link; the others would end the message's link as well."""
-        least = now + self._minimum
-        if all(it is None or it.ends_at >= least for it in attachments):
-            return attachments
-        why = "the bucket's lifecycle deletes it sooner than links.minimum allows"
-        log.degraded(source.queue_id, source.id, "attachment links", why)
-        return [it if it and it.ends_at >= least else None for it in attachments]
-
-    def _begin_page(
-        self, source: Source, offloaded: Offloaded, deadline: Deadline
-    ) -> "Future[StoredObject] | None":
-        contents = offloaded.contents
-        if contents.root is None or contents.protection:
-            return None
-        return self._extras.begin_page(
-            source,
-            contents.root,
-            offloaded.attachments,
-            offloaded.message_link,
-            offloaded.links_expire_at,
-            deadline,
-        )
+        return Offloaded(original, Links(self._signer.sign(message.key, ends_at), page=None), ends_at)
 
     def _with_page(
         self, source: Source, offloaded: Offloaded, page: "Future[StoredObject] | None", deadline: Deadline
     ) -> Offloaded:
-        stored = self._extras.finish_page(source, page, offloaded.links_expire_at, deadline)
+        ends_at = offloaded.links_expire_at
+        stored = self._pages.finish(source, page, ends_at, deadline) if page else None
         if stored is None:
             return offloaded
-        return replace(offloaded, page_link=self._signer.sign(stored.key, offloaded.links_expire_at))
+        links = replace(offloaded.links, page=self._signer.sign(stored.key, ends_at))
+        return replace(offloaded, links=links)
 
-    def _read(self, source: Source, deadline: Deadline) -> tuple[Contents, Sequence[Begun]]:
+    def _read(self, source: Source, deadline: Deadline) -> _Contents:
         """Read the message, and start to store its attachments on the way."""
         fd = source.message.fileno()
         try:
             root = outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
-            text = mime.body_text(fd, root, self._text_bytes)
+            text = mime.body_text(fd, root, self._configuration.notice.include_text)
             protection = mime.protection(root, text.text)
             # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
             if protection:
-                begun = [Begun(it) for it in mime.attachments(fd, root, window_bytes=WINDOW_BYTES)]
+                uploads = [Upload(it) for it in mime.attachments(fd, root, window_bytes=WINDOW_BYTES)]
             else:
-                begun = self._extras.begin_attachments(source, root, deadline)
+                uploads = self._attachments.begin(source, root, deadline)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
             log.degraded(source.queue_id, source.id, "attachments and text", type(error).__name__)
-            return Contents(source.headers, BodyText("", truncated=False), protection=None, root=None), []
-        return Contents(source.headers, text, protection, root), begun
+            return _Contents(None, BodyText("", truncated=False), protection=None, uploads=[])
+        return _Contents(root, text, protection, uploads)
 
 
-def listed(attachments: Sequence[LinkedAttachment]) -> list[dict[str, object]]:
+def listed(attachments: Sequence[Linked]) -> list[dict[str, object]]:
     """Return attachments as a sidecar lists them."""
     return [
         {
@@ -217,9 +180,10 @@ def _sidecar(
     headers: Sequence[HeaderField],
     origin: Origin,
 ) -> dict[str, object]:
-    facts = offloaded.contents.headers
+    original = offloaded.original
+    facts = original.headers
     return {
-        "id": offloaded.id,
+        "id": original.id,
         "source": origin.source,
         "host": origin.host,
         "queue_id": origin.queue_id,
@@ -230,10 +194,10 @@ def _sidecar(
         "subject": facts.subject,
         "date": facts.date,
         "message_id": facts.message_id,
-        "size_bytes": offloaded.size_bytes,
+        "size_bytes": original.size_bytes,
         "sha256": source.message.sha256.hex(),
-        "attachments": listed(offloaded.attachments),
-        "protection": offloaded.contents.protection,
+        "attachments": listed(original.attachments),
+        "protection": original.protection,
         "notice_headers": _notice_headers(source, headers),
         "links_expire_at": rfc3339(offloaded.links_expire_at),
         "resent": [],

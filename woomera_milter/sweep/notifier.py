@@ -18,9 +18,10 @@ from woomera_milter.errors import PermanentError, Reason, WoomeraError
 from woomera_milter.message import addresses, fields
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.notice import new_message
-from woomera_milter.notice.notice import Composer, Links
-from woomera_milter.offload.announcement import facts_of
-from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.notice.notice import Composer
+from woomera_milter.offload.announcement import as_message
+from woomera_milter.offload.offload import Offload
+from woomera_milter.offload.source import Offloaded, Origin
 from woomera_milter.store.claims import Claim, Claims, LostClaimError
 from woomera_milter.store.objects import Listed, Store
 from woomera_milter.submission.mailer import Delivery, Mailer
@@ -136,16 +137,10 @@ class Notifier:
             )
         finally:
             copy.message.close()
-        notice = self._composer.compose(
-            facts_of(offloaded, envelope.envelope_sender, self._configuration.limit),
-            Links(message=offloaded.message_link, page=offloaded.page_link),
-            offloaded.links_expire_at,
-            heading.size_bytes,
-        )
         return _Prepared(
             envelope_sender=self._configuration.sweep.sender or envelope.envelope_sender,
             recipients=envelope.recipients,
-            message=new_message.message(heading, notice),
+            message=as_message(self._composer, offloaded, heading),
             offloaded=offloaded,
         )
 
@@ -162,7 +157,7 @@ class Notifier:
     def _done(
         self, listed: Listed, mail: ClaimedMail, delivery: Delivery, offloaded: Offloaded
     ) -> NoticeOutcome:
-        facts = offloaded.contents.headers
+        facts = offloaded.original.headers
         account = {"id": mail.id, "from": facts.header_from, "subject": facts.subject, "date": facts.date}
         log.notified(mail.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
         try:

@@ -14,10 +14,10 @@ from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import HeaderField, parse_header_block
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice import new_message
-from woomera_milter.notice.notice import Composer, Links
-from woomera_milter.offload.announcement import facts_of
-from woomera_milter.offload.attachments import Source
-from woomera_milter.offload.offload import Offload, Offloaded, listed
+from woomera_milter.notice.notice import Composer
+from woomera_milter.offload.announcement import as_message
+from woomera_milter.offload.offload import Offload, listed
+from woomera_milter.offload.source import Offloaded, Source
 from woomera_milter.store import sidecars
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, StoredObject
@@ -92,7 +92,8 @@ class Resend:
                 message.write(chunk)
             headers = parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
             facts = header_summary(headers)
-            source = Source(value["id"], value["queue_id"], sidecar.received_at, message, facts)
+            sender = value["envelope_sender"]
+            source = Source(value["id"], value["queue_id"], sidecar.received_at, sender, message, facts)
             return self._offload.renew(source, stored, deadline)
         finally:
             message.close()
@@ -108,13 +109,7 @@ class Resend:
             now=now,
             serial=len(value["resent"]) + 1,
         )
-        notice = self._composer.compose(
-            facts_of(offloaded, value["envelope_sender"], self._configuration.limit),
-            Links(message=offloaded.message_link, page=offloaded.page_link),
-            offloaded.links_expire_at,
-            heading.size_bytes,
-        )
-        return new_message.message(heading, notice)
+        return as_message(self._composer, offloaded, heading)
 
     def _record(self, sidecar: Sidecar, offloaded: Offloaded, to: tuple[str, ...], now: datetime) -> None:
         if not to:
@@ -123,7 +118,7 @@ class Resend:
         for _ in range(_RECORD_TRIES):
             resent = [*current.value["resent"], {"at": rfc3339(now), "to": list(to)}]
             changed = current.value | {
-                "attachments": listed(offloaded.attachments),
+                "attachments": listed(offloaded.original.attachments),
                 "links_expire_at": rfc3339(offloaded.links_expire_at),
                 "resent": resent,
             }

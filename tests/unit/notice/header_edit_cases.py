@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rig.fuzz.headers import ID, NOTICE, OURS, applied
 from woomera_milter.message.fields import HeaderField
-from woomera_milter.notice.header_edits import header_changes
+from woomera_milter.notice.header_edits import HeaderEdits
 
 # docs.aws.amazon.com/ses/latest/dg/header-fields.html
 ONCE_IN_SES = re.findall(
@@ -31,7 +31,7 @@ def fields(*lines: str | bytes) -> list[HeaderField]:
 
 
 def settled(headers: Sequence[HeaderField], subject_prefix: str = "") -> list[HeaderField]:
-    return applied(headers, header_changes(headers, NOTICE, ID, subject_prefix))
+    return applied(headers, HeaderEdits(headers, subject_prefix).changes(NOTICE, ID))
 
 
 def theirs(headers: Sequence[HeaderField], subject_prefix: str = "") -> list[HeaderField]:

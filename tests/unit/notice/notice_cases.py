@@ -1,14 +1,28 @@
-"""Facts to compose a notice of, ways to read it, and what SES and a reader ask of it."""
+"""An original to compose a notice of, ways to read it, and what SES and a reader ask of it."""
 
 import email
 import email.policy
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from importlib.resources import files
 
 from woomera_milter import config
-from woomera_milter.notice.notice import AttachmentFact, Composer, Facts, Links, Notice
+from woomera_milter.message.contents import Attachment, BodyText
+from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.tree import Part
+from woomera_milter.notice.notice import Composer, Notice
+from woomera_milter.notice.original import Linked, Links, Original
+
+
+def listed_names(template: str) -> list[str]:
+    """The names that people's own templates may use, as the head of one of ours lists them."""
+    head = (files("woomera_milter.notice") / "templates" / template).read_text().partition("#}")[0]
+    lines = re.findall(r"^  ((?:[a-z_.]+, )*[a-z_.]+)[ (]", head, re.MULTILINE)
+    return [name for line in lines for name in line.split(", ")]
+
 
 KB = 1024
 MB = 1024 * 1024
@@ -20,21 +34,41 @@ BOTH_LINKS = Links(message=MESSAGE_LINK, page=PAGE_LINK)
 NO_PAGE = Links(message=MESSAGE_LINK, page=None)
 EXPIRES_AT = datetime(2026, 12, 1, 5, 24, 59, tzinfo=UTC)
 
+
+def linked(
+    name: str,
+    content_type: str,
+    size_bytes: int,
+    link: str | None = None,
+    *,
+    disposition: str = "attachment",
+    content_id: str = "",
+) -> Linked:
+    """An attachment whose part says the same of it."""
+    part = Part(content_type, None, "base64", disposition, name, content_id, 0, size_bytes)
+    return Linked(Attachment(part, name, content_type, size_bytes), link=link)
+
+
 COMPOSER = Composer(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))
-PLAN = AttachmentFact("Plan, second draft.pdf", "application/pdf", 18 * MB, None)
-PHOTO = AttachmentFact(
-    "Baustelle Süd.jpg", "image/jpeg", 700 * KB, f"https://example.com/1/p.jpg?{SIGNATURE}"
-)
-FACTS = Facts(
-    id="4AO5OuKt012345-Zk3v9qXw",
+PLAN = linked("Plan, second draft.pdf", "application/pdf", 18 * MB)
+PHOTO = linked("Baustelle Süd.jpg", "image/jpeg", 700 * KB, f"https://example.com/1/p.jpg?{SIGNATURE}")
+HEADERS = HeaderSummary(
     header_from="Jörg Müller <joerg@example.com>",
+    to="Anna Vogel <anna@example.org>",
+    cc="",
+    reply_to="",
     subject="Plans for the building",
     date="Tue, 24 Nov 2026 05:24:00 +0000",
+    message_id="<plans@example.com>",
+)
+ORIGINAL = Original(
+    id="4AO5OuKt012345-Zk3v9qXw",
+    envelope_sender="bounces@example.com",
+    headers=HEADERS,
     size_bytes=24 * MB + 300 * KB,
     limit_bytes=10 * MB,
     attachments=[PLAN, PHOTO],
-    text="Dear Anna,\nhere are the plans.\n\nJörg",
-    text_truncated=False,
+    text=BodyText("Dear Anna,\nhere are the plans.\n\nJörg", truncated=False),
     protection=None,
 )
 

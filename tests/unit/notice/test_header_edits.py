@@ -18,7 +18,7 @@ from tests.unit.notice.header_edit_cases import (
 )
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField
-from woomera_milter.notice.header_edits import header_changes, remaining_bytes
+from woomera_milter.notice.header_edits import HeaderEdits
 
 ORDINARY = fields(
     "Received: from client.example.com by mx.example.com;\r\n\tTue, 24 Nov 2026 05:24:00 +0000",
@@ -32,7 +32,7 @@ ORDINARY = fields(
 
 def test_field_that_is_safe_already_stays_untouched() -> None:
     assert theirs(ORDINARY) == ORDINARY
-    assert {change.name for change in header_changes(ORDINARY, NOTICE, ID, "")} == {
+    assert {change.name for change in HeaderEdits(ORDINARY, "").changes(NOTICE, ID)} == {
         "MIME-Version",
         "Content-Type",
         "Content-Transfer-Encoding",
@@ -41,7 +41,7 @@ def test_field_that_is_safe_already_stays_untouched() -> None:
 
 
 def test_values_carry_the_space_that_the_milter_has_to_supply() -> None:
-    for change in header_changes(ORDINARY, NOTICE, ID, "[large] "):
+    for change in HeaderEdits(ORDINARY, "[large] ").changes(NOTICE, ID):
         assert change.value is not None
         assert change.value.startswith(" ")
         assert "\r" not in change.value
@@ -64,7 +64,7 @@ def test_mime_fields_are_replaced_and_signatures_removed_whatever_the_mta_counts
         "X-Woomera-Id: forged",
         "x-woomera-id: forged too",
     )
-    changes = header_changes(headers, NOTICE, ID, "")
+    changes = HeaderEdits(headers, "").changes(NOTICE, ID)
     section = applied(headers, changes, deleted_count=deleted_count)
     assert_safe_for_ses(section)
     assert sorted(field.name.lower() for field in section) == sorted([*OURS, "subject"])
@@ -74,7 +74,7 @@ def test_changes_of_one_name_go_from_the_last_to_the_first() -> None:
     headers = fields("Subject: a", "Content-Type: x", "Subject: b", "Content-Type: y", "Content-Type: z")
     changes = [
         (change.name, change.index, change.value is None)
-        for change in header_changes(headers, NOTICE, ID, "")
+        for change in HeaderEdits(headers, "").changes(NOTICE, ID)
     ]
     assert changes[:3] == [("Content-Type", 3, True), ("Content-Type", 2, True), ("Subject", 2, True)]
     assert ("Content-Type", 1, False) in changes
@@ -162,7 +162,7 @@ VALUES = st.lists(REPEATED, max_size=8).map(b"".join)
     st.lists(st.builds(HeaderField, NAMES, VALUES), max_size=12), st.sampled_from(["", "[large] ", "[groß]"])
 )
 def test_any_headers_at_all_become_safe_for_ses(headers: list[HeaderField], subject_prefix: str) -> None:
-    changes = header_changes(headers, NOTICE, ID, subject_prefix)
+    changes = HeaderEdits(headers, subject_prefix).changes(NOTICE, ID)
     section = applied(headers, changes)
     assert section == applied(headers, changes, deleted_count=False)
     assert_safe_for_ses(section)
@@ -170,8 +170,8 @@ def test_any_headers_at_all_become_safe_for_ses(headers: list[HeaderField], subj
     assert {field.name.lower() for field in section} <= names | set(OURS) | {"subject"}
     kept = [field for field in section if field.name.lower() not in OURS]
     if "subject" in names or not subject_prefix:
-        assert remaining_bytes(headers, subject_prefix) == len(wire(kept))
-    assert header_changes(section, NOTICE, ID, "") == []
+        assert HeaderEdits(headers, subject_prefix).kept_bytes == len(wire(kept))
+    assert HeaderEdits(section, "").changes(NOTICE, ID) == []
 
 
 @settings(deadline=None, max_examples=20)

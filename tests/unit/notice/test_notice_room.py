@@ -8,20 +8,26 @@ from tests.unit.notice.notice_cases import (
     BOTH_LINKS,
     COMPOSER,
     EXPIRES_AT,
-    FACTS,
+    KB,
+    ORIGINAL,
     PHOTO,
     SESSION_TOKEN_LINK,
     assert_links_stand_alone,
     assert_safe_for_ses,
+    linked,
     parts,
 )
-from woomera_milter.message.contents import Protection
-from woomera_milter.notice.notice import MAX_HEADER_BYTES, AttachmentFact, Links
+from woomera_milter.message.contents import BodyText, Protection
+from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.notice.notice import MAX_HEADER_BYTES
+from woomera_milter.notice.original import Links
+
+LOREM = BodyText("Lorem ipsum dolor sit amet. " * 2000, truncated=False)
 
 
 def test_short_room_costs_the_text_first_and_says_so() -> None:
-    facts = replace(FACTS, text="Lorem ipsum dolor sit amet. " * 2000)
-    notice = COMPOSER.compose(facts, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
+    original = replace(ORIGINAL, text=LOREM)
+    notice = COMPOSER.compose(original, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
     text, html = parts(notice)
     assert_safe_for_ses(notice, MAX_HEADER_BYTES)
     assert "Lorem ipsum dolor sit amet. Lorem" in text
@@ -32,9 +38,9 @@ def test_short_room_costs_the_text_first_and_says_so() -> None:
 
 @pytest.mark.parametrize("count", [200, 50_000])
 def test_shorter_room_costs_the_end_of_the_list_of_attachments(count: int) -> None:
-    photos = [replace(PHOTO, name=f"photo {number}.jpg") for number in range(count)]
-    facts = replace(FACTS, attachments=photos, text="Lorem ipsum dolor sit amet. " * 2000)
-    notice = COMPOSER.compose(facts, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
+    photos = [linked(f"photo {number}.jpg", "image/jpeg", 700 * KB, PHOTO.link) for number in range(count)]
+    original = replace(ORIGINAL, attachments=photos, text=LOREM)
+    notice = COMPOSER.compose(original, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
     text, html = parts(notice)
     assert_safe_for_ses(notice, MAX_HEADER_BYTES)
     assert_links_stand_alone(text, BOTH_LINKS)
@@ -49,16 +55,14 @@ def test_shorter_room_costs_the_end_of_the_list_of_attachments(count: int) -> No
 def test_smallest_notice_keeps_all_that_it_promises_beside_64_kb_of_headers() -> None:
     links = Links(message=SESSION_TOKEN_LINK, page=SESSION_TOKEN_LINK.replace("message.eml", "index.html"))
     hostile = "\U0001f600" * 5000
-    facts = replace(
-        FACTS,
-        header_from=hostile,
-        subject=hostile,
-        date=hostile,
-        text=hostile,
-        attachments=[AttachmentFact(hostile, hostile, 1, SESSION_TOKEN_LINK)] * 300,
+    original = replace(
+        ORIGINAL,
+        headers=HeaderSummary(*[hostile] * 7),
+        text=BodyText(hostile, truncated=False),
+        attachments=[linked(hostile, hostile, 1, SESSION_TOKEN_LINK)] * 300,
         protection=Protection.SMIME,
     )
-    notice = COMPOSER.compose(facts, links, EXPIRES_AT, MAX_HEADER_BYTES)
+    notice = COMPOSER.compose(original, links, EXPIRES_AT, MAX_HEADER_BYTES)
     text, _ = parts(notice)
     assert_safe_for_ses(notice, MAX_HEADER_BYTES)
     assert {links.page, links.message} <= set(text.splitlines())

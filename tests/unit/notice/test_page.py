@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.notice.notice_cases import MB, ORIGINAL, linked, listed_names
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
 from woomera_milter.message.contents import BodyText
 from woomera_milter.message.decoding import HeaderSummary
-from woomera_milter.notice.page import Facts, PageAttachment, Pages
-from woomera_milter.text.safe_html import Picture, SafeHtml
+from woomera_milter.notice.original import Linked, Original
+from woomera_milter.notice.page import Letter, Pages
+from woomera_milter.text.safe_html import SafeHtml
 
 EXPIRES_AT = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)
 PAGES = Pages(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))
@@ -27,23 +29,18 @@ HEADERS = HeaderSummary(
     date="Tue, 24 Nov 2026 05:24:00 +0000",
     message_id="<plans@example.com>",
 )
-PLAN = PageAttachment(
-    "plan.pdf", "application/pdf", 3 * 1024 * 1024, "https://files.example/1", is_shown=False
-)
-FACTS = Facts(
-    headers=HEADERS,
-    size_bytes=25 * 1024 * 1024,
-    body=BodyText("Dear Tom,\nhere are the plans.", truncated=False),
-    pictures=[],
-    attachments=[PLAN],
-    message_link="https://files.example/message.eml?Signature=a&Expires=1",
-)
+PLAN = linked("plan.pdf", "application/pdf", 3 * MB, "https://files.example/1")
+MESSAGE = replace(ORIGINAL, headers=HEADERS, size_bytes=25 * MB, attachments=[PLAN])
+TEXT = BodyText("Dear Tom,\nhere are the plans.", truncated=False)
+MESSAGE_LINK = "https://files.example/message.eml?Signature=a&Expires=1"
+LETTER = Letter(MESSAGE, TEXT, MESSAGE_LINK)
 HOSTILE = "\"'><script>alert(1)</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>"
 
 
-def rendered(facts: Facts = FACTS) -> str:
+def rendered(body: BodyText | SafeHtml = TEXT, original: Original = MESSAGE) -> str:
     """The page, with the spaces of its sizes as they are searched for."""
-    return PAGES.render(facts, EXPIRES_AT).decode().replace("\u00a0", " ")
+    page = PAGES.render(Letter(original, body, MESSAGE_LINK), EXPIRES_AT)
+    return page.decode().replace("\u00a0", " ")
 
 
 def test_page_names_people_times_sizes_and_links() -> None:
@@ -81,31 +78,23 @@ def test_policy_allows_the_pages_own_style_and_pictures_of_its_own_host_alone() 
 
 
 def test_nothing_a_sender_wrote_becomes_markup() -> None:
+    attachment = linked(HOSTILE, f"x/{HOSTILE}", 3 * MB, "https://files.example/1")
+    picture = linked(HOSTILE, "image/png", 9, "https://files.example/2", disposition="inline")
     headers = HeaderSummary(*([HOSTILE] * 7))
-    attachment = replace(PLAN, name=HOSTILE, content_type=f"x/{HOSTILE}")
-    picture = Picture("https://files.example/2", HOSTILE)
 
     html = rendered(
-        replace(
-            FACTS,
-            headers=headers,
-            attachments=[attachment],
-            pictures=[picture],
-            body=BodyText(HOSTILE, truncated=False),
-        )
+        BodyText(HOSTILE, truncated=False),
+        replace(MESSAGE, headers=headers, attachments=[attachment, picture]),
     )
 
+    assert html.count("https://files.example/2") == 2  # in the list, and as a picture
     assert "<script" not in html
     assert "<img src=x" not in html
     assert "{{ 7 * 7 }}" in html
 
 
 def test_web_address_in_plain_text_can_be_followed() -> None:
-    html = rendered(
-        replace(
-            FACTS, body=BodyText('See https://example.com/a?b=1&c="2". <http://x.example>', truncated=False)
-        )
-    )
+    html = rendered(BodyText('See https://example.com/a?b=1&c="2". <http://x.example>', truncated=False))
 
     rel = 'rel="noopener noreferrer nofollow"'
     assert f'<a href="https://example.com/a?b=1&amp;c=" {rel}>https://example.com/a?b=1&amp;c=</a>' in html
@@ -115,7 +104,7 @@ def test_web_address_in_plain_text_can_be_followed() -> None:
 def test_plain_text_of_web_addresses_and_full_stops_is_no_work() -> None:
     text = "http://" + "." * 60_000 + "http://" * 8_000
 
-    assert len(rendered(replace(FACTS, body=BodyText(text, truncated=False)))) > 100_000
+    assert len(rendered(BodyText(text, truncated=False))) > 100_000
 
 
 @pytest.mark.parametrize(
@@ -132,27 +121,67 @@ def test_plain_text_of_web_addresses_and_full_stops_is_no_work() -> None:
     ],
 )
 def test_what_is_missing_from_the_text_is_said_plainly(body: BodyText | SafeHtml, words: str) -> None:
-    assert words in rendered(replace(FACTS, body=body))
+    assert words in rendered(body)
 
 
 def test_attachments_without_a_link_of_their_own_are_said_to_be_in_the_message() -> None:
-    html = rendered(replace(FACTS, attachments=[PLAN, replace(PLAN, name="b.pdf", link=None)]))
+    html = rendered(original=replace(MESSAGE, attachments=[PLAN, linked("b.pdf", "application/pdf", 3 * MB)]))
 
     assert "PDF document, 3 MB, in the whole message" in html
     assert "Only 1 of the 2 attachments can be downloaded alone" in html
 
 
 def test_page_of_ten_thousand_attachments_lists_a_thousand_and_counts_the_rest() -> None:
-    html = rendered(replace(FACTS, attachments=[PLAN] * 10_000))
+    html = rendered(original=replace(MESSAGE, attachments=[PLAN] * 10_000))
 
     assert "10000 attachments" in html
     assert "And 9000 more" in html
 
 
+def test_pictures_of_the_message_are_said_to_be_shown_where_they_are() -> None:
+    def picture(number: int, content_id: str, disposition: str, content_type: str = "image/png") -> Linked:
+        link = f"https://files.example/{number}"
+        return linked(f"{number}.png", content_type, 9, link, disposition=disposition, content_id=content_id)
+
+    body = SafeHtml("<p>a</p>", frozenset({"in-text"}), remote_pictures=False, truncated=False)
+    pictures = [
+        picture(1, "in-text", "inline"),
+        picture(2, "nowhere", "inline"),
+        picture(3, "", "attachment"),
+        picture(4, "", "inline", "image/tiff"),
+        replace(picture(5, "", "inline"), link=None),
+    ]
+
+    html = rendered(body, replace(MESSAGE, attachments=pictures))
+
+    assert re.findall(r'<img src="([^"]*)"', html) == ["https://files.example/2"]
+    files = re.findall(r'"name" dir="auto">([^<]*)</span> <span class="about">([^<]*)<', html)
+    assert [name for name, about in files if "shown above" in about] == ["1.png", "2.png"]
+
+
+def test_template_of_ones_own_may_use_the_names_that_ours_lists(tmp_path: Path) -> None:
+    known = listed_names("index.html")
+    assert {"sender", "is_cut", "contact", "policy"} <= set(known)
+    template = tmp_path / "index.html"
+    template.write_text(
+        "".join(f"{{% set _ = {name} %}}" for name in known)
+        + "{% for it in attachments %}\n{{ it.name }}|{{ it.kind }}|{{ it.size }}|{{ it.link }}|"
+        "{{ it.is_shown }}\n{% endfor %}\n"
+        "{{ to }}|{{ cc }}|{{ size }}|{{ attachment_count }}|{{ linked_count }}"
+    )
+
+    page = Pages(config.Notice(templates=tmp_path)).render(LETTER, EXPIRES_AT)
+
+    assert page.decode().replace("\u00a0", " ").splitlines() == [
+        "plan.pdf|PDF document|3 MB|https://files.example/1|False",
+        "Tom Harbour &lt;tom@example.org&gt;|Ann Ridge &lt;ann@example.net&gt;|25 MB|1|1",
+    ]
+
+
 def test_template_of_ones_own_wins_and_a_broken_one_shows_at_start(tmp_path: Path) -> None:
     template = tmp_path / "index.html"
     template.write_text("<title>{{ subject }}</title>{{ letter }}")
-    assert b"<title>Plans</title>" in Pages(config.Notice(templates=tmp_path)).render(FACTS, EXPIRES_AT)
+    assert b"<title>Plans</title>" in Pages(config.Notice(templates=tmp_path)).render(LETTER, EXPIRES_AT)
 
     template.write_text("{{ subjcet }}")
     with pytest.raises(ConfigError, match=r"notice\.templates.*index\.html.*subjcet"):
@@ -169,4 +198,4 @@ def test_template_of_ones_own_wins_and_a_broken_one_shows_at_start(tmp_path: Pat
     ],
 )
 def test_moment_of_sending_is_told_in_words_where_it_is_one(date: str, shown: str) -> None:
-    assert f">{shown}<" in rendered(replace(FACTS, headers=replace(FACTS.headers, date=date)))
+    assert f">{shown}<" in rendered(original=replace(MESSAGE, headers=replace(HEADERS, date=date)))

@@ -19,7 +19,8 @@ from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.offload.offload import Offload, Offloaded, Origin
+from woomera_milter.offload.offload import Offload
+from woomera_milter.offload.source import Offloaded, Origin
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Content, Store, StoredObject
 
@@ -136,7 +137,7 @@ def offload(
 
 
 def links_of(offloaded: Offloaded) -> list[str | None]:
-    return [it.link for it in offloaded.attachments]
+    return [it.link for it in offloaded.original.attachments]
 
 
 def test_each_attachment_is_stored_decoded_under_its_own_name_and_linked(
@@ -159,8 +160,8 @@ def test_page_shows_the_message_and_no_envelope_recipient(shelf: Shelf, tmp_path
     done = offload(letter("plan.pdf"), shelf, tmp_path)
 
     page = shelf.objects[f"{FOLDER}index.html"].decode()
-    assert done.page_link is not None
-    assert f"/{FOLDER}index.html?" in done.page_link
+    assert done.links.page is not None
+    assert f"/{FOLDER}index.html?" in done.links.page
     assert "recipient@example.org" in page
     assert "hidden@example.org" not in page
     assert '<p>Hello <img src="https://large-mail.' in page
@@ -171,7 +172,7 @@ def test_protected_message_stays_whole(kind: str, shelf: Shelf, tmp_path: Path) 
     done = offload(of_kind(kind), shelf, tmp_path)
 
     assert sorted(shelf.objects) == [f"{FOLDER}envelope.json", f"{FOLDER}message.eml"]
-    assert done.page_link is None
+    assert done.links.page is None
     assert set(links_of(done)) <= {None}
 
 
@@ -204,7 +205,7 @@ def test_failure_of_an_extra_is_logged_and_the_rest_is_delivered(
     done = offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
 
     assert FOLDER + "message.eml" in shelf.objects
-    linked = [link is not None for link in (*links_of(done), done.page_link)]
+    linked = [link is not None for link in (*links_of(done), done.links.page)]
     assert linked == ([True, False, True, True] if what == "2/a.pdf" else [True, True, True, False])
     assert "degraded" in log_lines.text
     assert "a.pdf" not in log_lines.text
@@ -218,9 +219,12 @@ def test_attachments_that_find_no_room_in_the_spool_are_named_without_links(
 
     done = offload(letter("a.pdf"), shelf, spool, spooled=spool.rmdir)
 
-    assert [(it.attachment.name, it.link) for it in done.attachments] == [("logo.png", None), ("a.pdf", None)]
-    assert done.attachments[1].attachment.size_bytes == len(PDF)
-    assert done.page_link is not None
+    assert [(it.attachment.name, it.link) for it in done.original.attachments] == [
+        ("logo.png", None),
+        ("a.pdf", None),
+    ]
+    assert done.original.attachments[1].attachment.size_bytes == len(PDF)
+    assert done.links.page is not None
     assert "cannot hold the message" in log_lines.text
 
 
@@ -238,7 +242,7 @@ def test_extra_that_hangs_is_given_up_while_there_is_time_for_the_message(
     finally:
         held.set()
 
-    assert [link is None for link in (links_of(done)[1], done.page_link)].count(True) >= 1
+    assert [link is None for link in (links_of(done)[1], done.links.page)].count(True) >= 1
     assert "there was no time left for it" in log_lines.text
 
 
@@ -263,7 +267,7 @@ def test_all_links_end_at_the_earliest_end_of_what_they_lead_to(shelf: Shelf, tm
     done = offload(letter("plan.pdf"), shelf, tmp_path)
 
     assert done.links_expire_at == shelf.ends["plan.pdf"].replace(microsecond=0)
-    assert done.page_link is not None
+    assert done.links.page is not None
 
 
 def test_attachments_that_the_lifecycle_takes_too_soon_do_not_hold_the_message_back(
@@ -291,7 +295,7 @@ def test_page_that_ends_before_its_links_is_not_offered(shelf: Shelf, tmp_path: 
 
     done = offload(letter("plan.pdf"), shelf, tmp_path)
 
-    assert done.page_link is None
+    assert done.links.page is None
     assert links_of(done)[1] is not None
 
 

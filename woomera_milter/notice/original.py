@@ -1,0 +1,66 @@
+"""The original as notice and page tell of it; its texts are decoded, and as hostile as their sender."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from woomera_milter.message.contents import Attachment, BodyText, Protection
+from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.text import wording
+
+# Those that all browsers show.
+_PICTURE_TYPES = frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """An attachment, and its key and link where it has any; `is_shown` if the page shows it.
+
+    Templates, people's own among them, name it by name, kind, size, link and is_shown.
+    """
+
+    attachment: Attachment
+    key: str | None = None
+    link: str | None = None
+    is_shown: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name, on one line."""
+        return wording.one_line(self.attachment.name)
+
+    @property
+    def kind(self) -> str:
+        """What people call a file of its type."""
+        return wording.kind(self.attachment.content_type)
+
+    @property
+    def size(self) -> str:
+        """Its size in words."""
+        return wording.size(self.attachment.size_bytes)
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether any browser shows it."""
+        return self.attachment.content_type in _PICTURE_TYPES
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A message that lies in S3; `text` is the beginning of its text."""
+
+    id: str
+    envelope_sender: str
+    headers: HeaderSummary
+    size_bytes: int
+    limit_bytes: int
+    attachments: Sequence[Linked]
+    text: BodyText
+    protection: Protection | None
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The link to the .eml, and to the page where there is one."""
+
+    message: str
+    page: str | None

@@ -1,0 +1,91 @@
+"""Where the templates of notice and page come from, the names that both may use, and how faults are told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import jinja2
+
+from woomera_milter import config
+from woomera_milter.errors import ConfigError
+from woomera_milter.message.contents import Attachment, BodyText
+from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.tree import Part
+from woomera_milter.notice.original import Linked, Original
+from woomera_milter.text import wording
+
+
+def template_environment(own_templates: Path | None) -> jinja2.Environment:
+    """Where templates come from: the user's folder, where it has one of that name, else ours."""
+    loaders: list[jinja2.BaseLoader] = [jinja2.PackageLoader("woomera_milter.notice", "templates")]
+    if own_templates:
+        loaders.insert(0, jinja2.FileSystemLoader(own_templates))
+    return jinja2.Environment(
+        loader=jinja2.ChoiceLoader(loaders),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@contextmanager
+def faults_told(settings: config.Notice, about: str = "") -> Iterator[None]:
+    """Raise ConfigError where templates cannot be read, or cannot serve; `about` begins what it says."""
+    try:
+        yield
+    except (jinja2.TemplateError, OSError, UnicodeDecodeError) as error:
+        line = f"line {error.lineno}: " if isinstance(error, jinja2.TemplateSyntaxError) else ""
+        problem = f"notice.templates: {settings.templates}: {about}{line}{error}".splitlines()[0]
+        raise ConfigError([f"{problem}; correct the template, or remove it to use ours"]) from error
+
+
+def names_of(
+    original: Original, header_from: str, expires_at: datetime, settings: config.Notice
+) -> dict[str, object]:
+    """Return the names that templates may use for notice and page alike, as these list them at their heads.
+
+    People's own templates rely on them, so they are words that are fit to be shown, not values.
+    """
+    return {
+        "sender": wording.one_line(header_from) or "an unnamed sender",
+        "subject": wording.one_line(original.headers.subject),
+        "sent": wording.sent(original.headers.date),
+        "size": wording.size(original.size_bytes),
+        "expires": wording.moment(expires_at),
+        "attachment_count": len(original.attachments),
+        "linked_count": sum(it.link is not None for it in original.attachments),
+        "organization": settings.organization,
+        "contact": settings.contact,
+    }
+
+
+def _sample_attachment(name: str, content_type: str, size_bytes: int, link: str | None) -> Linked:
+    part = Part(content_type, None, "base64", "inline", name, "", 0, 0)
+    return Linked(Attachment(part, name, content_type, size_bytes), link=link)
+
+
+# What templates are tried with, so that a mistake in one shows at start, not at the first large message.
+SAMPLE = Original(
+    id="sample",
+    envelope_sender="jane@example.com",
+    headers=HeaderSummary(
+        header_from="Jane Doe <jane@example.com>",
+        to="John Doe <john@example.com>",
+        cc="",
+        reply_to="",
+        subject="Plans",
+        date="Tue, 24 Nov 2026 05:24:00 +0000",
+        message_id="<plans@example.com>",
+    ),
+    size_bytes=25_000_000,
+    limit_bytes=10_485_760,
+    attachments=[
+        _sample_attachment("site.jpg", "image/jpeg", 900_000, "https://example.com/1"),
+        _sample_attachment("plan.pdf", "application/pdf", 24_000_000, None),
+    ],
+    text=BodyText("Here are the plans.", truncated=True),
+    protection=None,
+)
+SAMPLE_END = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)
