@@ -148,7 +148,7 @@ def test_attachment_that_could_run_is_served_as_plain_octets(name: str, keep: Ke
     content_type = {"html": "text/html", "svg": "image/svg+xml", "xml": "text/xml", "js": "text/javascript"}
     kept = keep(message("<p>x</p>", attached(SVG, name, content_type[name.rpartition(".")[2]])))
 
-    [attachment] = kept.attachments
+    [attachment] = kept.original.attachments
     assert attachment.link is not None
     with urllib.request.urlopen(attachment.link) as response:
         assert response.headers["Content-Type"] == "application/octet-stream"
