@@ -149,7 +149,7 @@ def check_archived(data: bytes) -> set[Hashable]:
     """Hold the sweep's reading of a copy to what is there, and its guesses by size to being safe."""
     store = _CutStore()
     store.put_octets("a", data)
-    copy = fetch(store, Listed("a", len(data), store.now, ""), Path(_folder().name), _DEADLINE)
+    copy = fetch(store, Listed("a", len(data), store.now, ""), Path(_folder().name), _DEADLINE, by_us=True)
     with closing(copy.message):
         octets = os.pread(copy.message.fileno(), 2 * len(data) + 10, 0)
     headers, expected = stored_form(data)

@@ -4,6 +4,7 @@ Copies come from our own archive (wire form, an envelope beside them) and from a
 ends, an mbox's "From " line, headers of the delivery that made the copy.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,13 @@ from pydantic import BaseModel, TypeAdapter
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.envelope import HIDDEN_IN_COPIES, Envelope
-from woomera_milter.message.fields import MBOX_LINE, HeaderField, header_section_end, parse_header_block
+from woomera_milter.message.fields import (
+    MBOX_LINE,
+    HeaderField,
+    field_names,
+    header_section_end,
+    parse_header_block,
+)
 from woomera_milter.message.size import Measure
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.wire import wire_form
@@ -21,6 +28,7 @@ from woomera_milter.store.documents import shaped
 from woomera_milter.store.keys import record_key
 from woomera_milter.store.objects import Listed, Store
 
+_FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
 _MAX_HEADER_BYTES = 1024 * 1024
 _WINDOW_BYTES = 4 * 1024 * 1024
 
@@ -68,8 +76,13 @@ def record_of(archive: Store, key: str) -> Record | None:
     )
 
 
-def fetch(archive: Store, listed: Listed, spool: Path, deadline: Deadline) -> Archived:
-    """Bring a copy into the spool. Raise the errors of Store and SpooledMessage."""
+def fetch(
+    archive: Store, listed: Listed, spool: Path, deadline: Deadline, *, by_us: bool = False
+) -> Archived:
+    """Bring a copy into the spool. Raise the errors of Store and SpooledMessage.
+
+    `by_us`: archive-milter made it, before any delivery; others' copies tell for whom they were made.
+    """
     message = SpooledMessage(spool)
     measure = Measure()
     try:
@@ -77,7 +90,7 @@ def fetch(archive: Store, listed: Listed, spool: Path, deadline: Deadline) -> Ar
         section, body = _split(chunks)
         section = MBOX_LINE.sub(b"", section, count=1) if MBOX_LINE.match(section) else section
         measure.feed(section)
-        message.write(_without_hidden(section))
+        message.write(_without_hidden(section, by_us=by_us))
         for octets in body:
             measure.feed(octets)
             message.write(octets)
@@ -110,13 +123,43 @@ def _chained(rest: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield from chunks
 
 
-def _without_hidden(section: bytes) -> bytes:
-    lines: list[bytes] = []
-    hidden = False
-    for line in section.split(b"\r\n"):
-        if not line.startswith((b" ", b"\t")):
-            name = line.partition(b":")[0].rstrip(b" \t").decode("ascii", "replace").lower()
-            hidden = name in HIDDEN_IN_COPIES
-        if not hidden:
-            lines.append(line)
-    return b"\r\n".join(lines)
+_TELLING = field_names(
+    "from sender reply-to to cc resent-from resent-sender resent-reply-to resent-to resent-cc"
+)
+_TRACE = re.compile(
+    r"received|.+-received|received-.*|arc-.*|authentication-results"
+    r"|(?:.*-)?(?:delivered|delivery|envelope|original|forwarded|resolved|real|rcpt|apparently|user)-.*"
+    r"|(?:.*-)?(?:rcpt|recipients?|mailbox)"
+)
+_BETWEEN_WORDS = re.compile(rb'[\s<>()\[\],;:"]+')
+_FOR = re.compile(rb"\bfor\s+<?([^\s<>;]+)", re.IGNORECASE)
+
+
+def _without_hidden(section: bytes, *, by_us: bool) -> bytes:
+    """Leave out what names a hidden recipient: of others' copies all trace of whom the header does not."""
+    told = set() if by_us else _told_addresses(section)
+    kept: list[bytes] = []
+    for field in _FIELD_START.split(section):
+        name, _, value = field.partition(b":")
+        name_text = name.rstrip(b" \t").decode("ascii", "replace").lower()
+        is_trace = not by_us and name_text not in _TELLING and _TRACE.fullmatch(name_text)
+        if name_text not in HIDDEN_IN_COPIES and not (is_trace and _names_another(value, told)):
+            kept.append(field)
+    return b"".join(kept)
+
+
+def _told_addresses(section: bytes) -> set[bytes]:
+    return {
+        word.lower()
+        for name, value in parse_header_block(section)
+        if name.lower() in _TELLING
+        for word in _BETWEEN_WORDS.split(value)
+        if b"@" in word
+    }
+
+
+def _names_another(value: bytes, told: set[bytes]) -> bool:
+    """Tell whether a trace names an address that is not told, or in its FOR clause whatever is not."""
+    words = [word.lower() for word in _BETWEEN_WORDS.split(value) if b"@" in word]
+    words += [found.lower() for found in _FOR.findall(value)]
+    return any(word not in told and word.rpartition(b"=")[2] not in told for word in words)

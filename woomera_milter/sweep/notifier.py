@@ -121,7 +121,8 @@ class Notifier:
     def _prepare(self, listed: Listed) -> _Prepared:
         record = copies.record_of(self._archive, listed.key)
         deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
-        copy = copies.fetch(self._archive, listed, self._spool, deadline)
+        by_us = record is not None and record.by_us
+        copy = copies.fetch(self._archive, listed, self._spool, deadline, by_us=by_us)
         try:
             envelope = _envelope(record, copy)
             if not envelope.recipients:

@@ -84,3 +84,53 @@ def test_what_shows_hidden_recipients_is_not_in_the_stored_message(
     assert store.objects[key].octets == OVER
     assert all(b"secret" not in octets for _, _, octets in outbox.sent)
     assert outbox.recipients == ["recipient@example.org", "secret2@example.org", "secret@example.org"]
+
+
+@pytest.mark.parametrize(
+    "trace",
+    [
+        b"Received: from a by b (Postfix) for <hidden@example.org>; Tue, 24 Nov 2026 09:00:00 +0000\r\n",
+        b"Received: from a by b\r\n\tfor hidden; Tue, 24 Nov 2026 09:00:00 +0000\r\n",
+        b"Received: from a (envelope-from <bounce+hidden=example.org@list.example>) by b\r\n",
+        b"X-Received: by 10.0.0.1 for hidden@example.org\r\n",
+        b"X-Delivered-To: hidden@example.org\r\n",
+        b"X-Real-To: <hidden@example.org>\r\n",
+        b"Apparently-To: hidden@example.org\r\n",
+        b"X-Forwarded-To: hidden@example.org\r\n",
+        b"X-Resolved-To: recipient@example.org, hidden@example.org\r\n",
+        b"X-Original-Recipient:\r\n hidden@example.org\r\n",
+        b"Authentication-Results: mx; dmarc=pass smtp.rcpttodomain=x smtp.to=hidden@example.org\r\n",
+        b"ARC-Authentication-Results: i=1; mx; for=hidden@example.org\r\n",
+        b"Received-SPF: pass (mx: domain of s@example.com) envelope-to=hidden@example.org\r\n",
+    ],
+)
+def test_no_trace_of_a_delivery_that_others_made_names_whom_the_header_does_not(
+    trace: bytes, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, trace + OVER)
+    run(store, outbox, tmp_path)
+
+    key = next(key for key in store.objects if key.endswith("message.eml"))
+    assert store.objects[key].octets == OVER
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        b"Received: from a by b for <recipient@example.org>; Tue, 24 Nov 2026 09:00:00 +0000\r\n",
+        b"Received: from a (envelope-from <sender@example.com>) by b; Tue, 24 Nov 2026 09:00:00 +0000\r\n",
+        b"X-Delivered-To: Recipient@Example.org\r\n",
+        b"X-Mailer: mail@home 1.0\r\n",
+        b"List-Post: <mailto:list@example.net>\r\n",
+        b"In-Reply-To: <1234@example.net>\r\n",
+        b"Disposition-Notification-To: office@example.net\r\n",
+    ],
+)
+def test_what_names_nobody_hidden_stays_in_the_stored_message(
+    field: bytes, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, field + OVER)
+    run(store, outbox, tmp_path)
+
+    key = next(key for key in store.objects if key.endswith("message.eml"))
+    assert store.objects[key].octets == field + OVER
