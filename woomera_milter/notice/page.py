@@ -68,7 +68,7 @@ class Pages:
                 if linked.link and _is_placeless_picture(linked, seen)
             ],
             "attachments": [
-                replace(it, is_shown=_is_shown(it, seen)) for it in attachments[:_MAX_ATTACHMENTS]
+                replace(linked, is_shown=_is_shown(linked, seen)) for linked in attachments[:_MAX_ATTACHMENTS]
             ],
             "policy": lambda style: _policy(style, _origin(letter.message_link)),
         }

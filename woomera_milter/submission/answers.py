@@ -12,7 +12,7 @@ _MAX_TEXT_LENGTH = 300
 _LINK = re.compile(r"\b[a-z]+://\S+", re.IGNORECASE)
 
 
-class Verdict(Enum):
+class ReplyKind(Enum):
     """What a server wants us to do about a recipient."""
 
     ACCEPTED = auto()
@@ -25,13 +25,13 @@ class Verdict(Enum):
 class Answer:
     """A server's answer for one recipient; `text` is one line without links, and may name addresses."""
 
-    verdict: Verdict
+    kind: ReplyKind
     text: str
 
     @classmethod
-    def of(cls, verdict: Verdict, text: str) -> Self:
+    def of(cls, kind: ReplyKind, text: str) -> Self:
         """Make a server's words fit for people."""
-        return cls(verdict, _LINK.sub("(link)", line_for_people(text))[:_MAX_TEXT_LENGTH])
+        return cls(kind, _LINK.sub("(link)", line_for_people(text))[:_MAX_TEXT_LENGTH])
 
 
 class NoReplyError(Exception):

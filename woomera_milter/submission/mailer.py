@@ -16,7 +16,7 @@ from typing import Self
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
-from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, Transport, Verdict
+from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, ReplyKind, Transport
 from woomera_milter.submission.ses import Ses
 from woomera_milter.submission.smtp import Smtp
 
@@ -123,11 +123,11 @@ class Mailer:
             progress.take(answers)
             if progress.batches:
                 on_part(progress.delivery())
-            texts = {answer.verdict: answer.text for answer in answers.values()}
-            if Verdict.ACCEPTED in texts:
+            texts = {answer.kind: answer.text for answer in answers.values()}
+            if ReplyKind.ACCEPTED in texts:
                 pauses = iter(PAUSES_S)
-            elif Verdict.DEFERRED in texts:
-                self._wait(pauses, texts[Verdict.DEFERRED], progress)
+            elif ReplyKind.DEFERRED in texts:
+                self._wait(pauses, texts[ReplyKind.DEFERRED], progress)
         return progress.delivery()
 
     def _deliver(
@@ -137,7 +137,7 @@ class Mailer:
         try:
             return self._transport.deliver(envelope_sender, batch, message)
         except DeferredError as error:
-            return dict.fromkeys(batch, Answer(Verdict.DEFERRED, str(error)))
+            return dict.fromkeys(batch, Answer(ReplyKind.DEFERRED, str(error)))
         except NoReplyError as error:
             raise UnknownOutcomeError(
                 f"{self._transport.name} was sent the message for {len(batch)} recipients and did not reply",
@@ -194,14 +194,14 @@ class _Progress:
     def take(self, answers: dict[str, Answer]) -> None:
         deferred = []
         for recipient, answer in answers.items():
-            match answer.verdict:
-                case Verdict.ACCEPTED:
+            match answer.kind:
+                case ReplyKind.ACCEPTED:
                     self.accepted.append(recipient)
-                case Verdict.REFUSED:
+                case ReplyKind.REFUSED:
                     self._refused.append(Refusal(recipient, answer.text))
-                case Verdict.REFUSED_TOGETHER:
+                case ReplyKind.REFUSED_TOGETHER:
                     self.batches.append([recipient])
-                case Verdict.DEFERRED:
+                case ReplyKind.DEFERRED:
                     deferred.append(recipient)
         if deferred:
             self.batches.append(deferred)

@@ -12,7 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from woomera_milter import aws, config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
-from woomera_milter.submission.answers import Answer, NoReplyError, Verdict
+from woomera_milter.submission.answers import Answer, NoReplyError, ReplyKind
 
 CONNECT_TIMEOUT_S = 10
 REPLY_TIMEOUT_S = 60
@@ -100,7 +100,7 @@ class Ses:
             raise NoReplyError from error
         except BotoCoreError as error:
             raise self._permanent(type(error).__name__) from error
-        return dict.fromkeys(recipients, Answer(Verdict.ACCEPTED, ""))
+        return dict.fromkeys(recipients, Answer(ReplyKind.ACCEPTED, ""))
 
     def account(self) -> Account | None:
         """Return what the account may do; None where these credentials may not ask (ses:GetAccount)."""
@@ -150,11 +150,11 @@ class Ses:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         text = f"{code}: {error.response.get('Error', {}).get('Message', '')}"
         if code in _THROTTLING or status >= 500:
-            return Answer.of(Verdict.DEFERRED, text)
+            return Answer.of(ReplyKind.DEFERRED, text)
         if code not in _REFUSALS:
             raise self._permanent(code) from error
         together = code == "BadRequestException" and recipient_count > 1
-        return Answer.of(Verdict.REFUSED_TOGETHER if together else Verdict.REFUSED, text)
+        return Answer.of(ReplyKind.REFUSED_TOGETHER if together else ReplyKind.REFUSED, text)
 
     def _permanent(self, code: str, attempted: str = "sending by") -> PermanentError:
         """Say what went wrong without AWS's own text, which may hold account numbers and addresses."""

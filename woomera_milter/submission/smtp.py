@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
-from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, Verdict
+from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, ReplyKind
 from woomera_milter.text.charsets import decode
 
 CONNECT_TIMEOUT_S = 60
@@ -16,7 +16,7 @@ GREET_TIMEOUT_S = 15
 REPLY_TIMEOUT_S = 600  # RFC 5321 section 4.5.3.2.6: whoever leaves sooner makes duplicates
 
 # RFC 5321 section 4.2.1: the first digit says it all. What is no reply at all is tried again.
-_VERDICTS = {2: Verdict.ACCEPTED, 5: Verdict.REFUSED}
+_KINDS = {2: ReplyKind.ACCEPTED, 5: ReplyKind.REFUSED}
 
 
 class Smtp:
@@ -122,10 +122,10 @@ class Smtp:
         if code == 530:  # STARTTLS or AUTH is wanted first (RFC 3207 section 4, RFC 4954 section 6)
             remedy = "set mail.starttls, mail.username and mail.password"
             raise self._permanent(f"does not serve us: {mail.text}", remedy)
-        if mail.verdict is not Verdict.ACCEPTED:
+        if mail.kind is not ReplyKind.ACCEPTED:
             return dict.fromkeys(recipients, mail)
         answers = {it: _reply(*connection.docmd("RCPT", f"TO:<{it}>")) for it in recipients}
-        taken = [it for it, rcpt in answers.items() if rcpt.verdict is Verdict.ACCEPTED]
+        taken = [it for it, rcpt in answers.items() if rcpt.kind is ReplyKind.ACCEPTED]
         if taken:
             answers |= dict.fromkeys(taken, _data(connection, message))
         return answers
@@ -186,4 +186,4 @@ def _data(connection: smtplib.SMTP, message: bytes) -> Answer:
 
 def _reply(code: int, text: bytes | str) -> Answer:
     words = text if isinstance(text, str) else decode(text)
-    return Answer.of(_VERDICTS.get(code // 100, Verdict.DEFERRED), f"{code} {words}")
+    return Answer.of(_KINDS.get(code // 100, ReplyKind.DEFERRED), f"{code} {words}")

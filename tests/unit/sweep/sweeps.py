@@ -14,7 +14,7 @@ from woomera_milter.notice.notice import Composer
 from woomera_milter.offload.offload import Offload
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.links import Signer
-from woomera_milter.submission.answers import Answer, Verdict
+from woomera_milter.submission.answers import Answer, ReplyKind
 from woomera_milter.submission.mailer import Delivery, Mailer, Refusal
 from woomera_milter.sweep.listing import ArchiveListing
 from woomera_milter.sweep.notifier import Ledger, Notifier
@@ -72,7 +72,7 @@ class Transport:
     def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
         self.meanwhile()
         self.recipients += recipients
-        return dict.fromkeys(recipients, Answer(Verdict.ACCEPTED, "250 Ok"))
+        return dict.fromkeys(recipients, Answer(ReplyKind.ACCEPTED, "250 Ok"))
 
     def close(self) -> None: ...
 
