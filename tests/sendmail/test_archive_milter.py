@@ -16,7 +16,7 @@ from rig.mail import messages
 from rig.mail.messages import MB, RECIPIENT, SENDER
 from rig.mta.filters import Footer
 from rig.mta.sendmail import Sendmail
-from rig.mta.sendmail_cf import Settings
+from rig.mta.sendmail_cf import MAILER_DAEMON, Settings
 from rig.mta.smtp import SmtpClient
 from rig.servers.s3 import Juicefs
 from rig.servers.ses import Ses
@@ -170,7 +170,7 @@ def test_success_notifications_are_the_same_with_both_milters(make_lab: MakeLab)
             {(it.envelope_sender, it.recipients) for it in each.wait_for(2)} for each in (lab.ses, ses)
         )
 
-    assert with_us == without_us == {(SENDER, (RECIPIENT,)), ("", (SENDER,))}
+    assert with_us == without_us == {(SENDER, (RECIPIENT,)), (MAILER_DAEMON, (SENDER,))}
 
 
 @pytest.mark.parametrize("trouble", ["spool missing", "disk below its floor", "disk full", "milter killed"])
