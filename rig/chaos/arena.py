@@ -60,9 +60,10 @@ class Arena:
     def _kill(self, blow: Kill) -> None:
         server = self._victims[blow.victim]
         server.kill()
-        time.sleep(blow.pause_s)
         if blow.victim is Victim.SENDMAIL:
-            self._note_break()  # not before: SES may have had to read still what the dead had sent
+            self.lab.ses.finish()  # what the dead had sent comes before the break, however late SES reads it
+            self._note_break()
+        time.sleep(blow.pause_s)
         server.start()
 
     @contextmanager

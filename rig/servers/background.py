@@ -42,6 +42,13 @@ class BackgroundServer(ABC):
         """Refuse connections, as a host does where nothing listens, and cut those that are open."""
         self._run(self._go_dark())
 
+    def finish(self, timeout_s: float = 60) -> None:
+        """Return once all that its clients of this moment have sent is read and answered; they hang up.
+
+        Raise TimeoutError where one of them does not.
+        """
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result(timeout_s)
+
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=type(self).__name__, daemon=True)
@@ -65,6 +72,10 @@ class BackgroundServer(ABC):
             self._listener = socket.create_server((self.host, self.port), backlog=100)
             self._listener.setblocking(False)
             self._loop.add_reader(self._listener, self._accept, self._listener)
+
+    async def _finish(self) -> None:
+        if self._connections:
+            await asyncio.wait(self._connections)
 
     async def _go_dark(self) -> None:
         if self._listener is not None:

@@ -1,10 +1,11 @@
 """The stand-in must refuse what SES refuses, or a notice that SES would refuse passes every test."""
 
+import socket
 from collections.abc import Iterator
 
 import pytest
 
-from rig.mail.messages import RECIPIENT, SENDER, message
+from rig.mail.messages import MB, RECIPIENT, SENDER, message
 from rig.mta.smtp import SmtpClient, dot_stuffed, send
 from rig.servers.ses import SES_LIMIT_BYTES, SINGLE_FIELDS, Ses
 
@@ -115,6 +116,24 @@ def test_a_client_that_leaves_amid_its_message_has_sent_none(ses: Ses) -> None:
     client.abort_in_data(b"Subject: half\r\n")
     assert reply_to(ses, message()).startswith("250")
     assert len(ses.accepted) == 1
+
+
+def test_what_a_client_sent_before_it_died_is_there_once_ses_has_finished(ses: Ses) -> None:
+    sent = message(5 * MB)
+    with socket.create_connection((ses.host, ses.port)) as client:
+        client.sendall(
+            f"MAIL FROM:<{SENDER}>\r\nRCPT TO:<{RECIPIENT}>\r\nDATA\r\n".encode() + sent + b".\r\n"
+        )
+        client.shutdown(socket.SHUT_WR)
+
+        ses.finish()
+
+    assert [it.message for it in ses.accepted] == [sent]
+
+
+def test_ses_that_waits_for_a_client_that_stays_says_so(ses: Ses) -> None:
+    with SmtpClient(ses.port, ses.host), pytest.raises(TimeoutError):
+        ses.finish(timeout_s=0.01)
 
 
 def test_ses_takes_no_null_sender(ses: Ses) -> None:
