@@ -1,7 +1,7 @@
 # For people and for CI alike. Each target first installs what it needs (rig/setup.sh).
 #
 #   make demo          show the main job on this machine; KEEP=1 leaves it running for your own mail
-#   make test          all tests; ARGS="-k notice -x" goes to pytest
+#   make test          all tests, some at once; ARGS="-k notice -x" goes to pytest, ARGS="-n0 --pdb" does one by one
 #   make unit          the unit tests, the loop while writing: no sendmail, no root; ARGS as above
 #   make format        mend what ruff can mend
 #   make check         linters, types, the import rules
@@ -16,6 +16,8 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 COMPILE := .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-annotate
+# Tests often wait for a server, so one worker more than there are cores; each worker starts servers of its own.
+PYTEST = $(PYTHON) -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist loadfile
 
 UV := test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
 
@@ -27,11 +29,11 @@ demo:
 
 test:
 	@rig/setup.sh test
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 unit:
 	@rig/setup.sh test
-	@$(PYTHON) -m pytest tests/unit $(ARGS)
+	@$(PYTEST) tests/unit $(ARGS)
 
 format:
 	@rig/setup.sh test

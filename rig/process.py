@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -26,11 +28,41 @@ class StartError(RuntimeError):
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Return a TCP port that nobody listens on at `host`, as chosen by the kernel."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port that nobody listens on at `host`, and that nobody gets before its server has begun.
+
+    The kernel gives the ports above to whoever connects, and all rigs that run at once draw from those below.
+    """
+    while True:
+        with _ports_lock:
+            port = next(_ports)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
+
+
+def _own_ports() -> Iterator[int]:
+    """Yield ports that no other process of the rig draws: it holds a name (unix(7)) for each block of them.
+
+    Abstract names end with their process, and belong to the same network namespace as its ports.
+    """
+    firsts = list(range(10_000, 32_000, _PORTS_IN_A_BLOCK))
+    random.SystemRandom().shuffle(firsts)
+    for first in firsts:
+        holder = socket.socket(socket.AF_UNIX)
+        try:
+            holder.bind(f"\0woomera-rig-ports-{first}")
+        except OSError:
+            holder.close()
+        else:
+            _holders.append(holder)
+            yield from range(first, first + _PORTS_IN_A_BLOCK)
+    raise StartError("this process has used all of the rig's ports, 10000 to 31999")
+
+
+_PORTS_IN_A_BLOCK = 50
+_holders: list[socket.socket] = []
+_ports = _own_ports()
+_ports_lock = threading.Lock()
 
 
 def accepts(host: str, port: int) -> bool:

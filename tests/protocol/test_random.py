@@ -30,7 +30,7 @@ mangled = st.builds(
 conversations = st.lists(honest | mangled | macros, max_size=25)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(packets=conversations, negotiates=st.booleans())
 def test_whatever_came_before_an_over_limit_message_never_passes_as_it_is(
     packets: list[Packet], negotiates: bool, target: Target
