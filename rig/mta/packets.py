@@ -1,7 +1,4 @@
-"""The MTA's end of the milter protocol, by hand, for what no MTA would send.
-
-Version 6 (libmilter/mfdef.h of sendmail): a packet is its length in 4 octets, a command in one, and data.
-"""
+"""The MTA's end of the milter protocol, by hand, for what no MTA would send; packets as `check` has them."""
 
 import contextlib
 import socket
@@ -11,30 +8,29 @@ from types import TracebackType
 from typing import Self
 
 from rig.mail.messages import RECIPIENT, SENDER
+from woomera_milter.check.milter_client import (
+    ALL_ACTIONS,
+    ALL_STEPS,
+    CONTINUE,
+    END_OF_HEADERS,
+    HEADER,
+    MACROS,
+    MAIL,
+    NEGOTIATE,
+    RCPT,
+    Packet,
+    offer,
+    packed,
+    read_packet,
+)
 
-VERSION = 6
-ALL_ACTIONS, ALL_STEPS = 0x1FF, 0x1FFFFF
-NEGOTIATE, CONNECT, HELO, MACROS, MAIL, RCPT, DATA, HEADER = tuple("OCHDMRTL")
-END_OF_HEADERS, BODY, END_OF_MESSAGE, ABORT, QUIT, QUIT_CONNECTION, UNKNOWN = tuple("NBEAQKU")
-ACCEPT, CONTINUE, TEMPFAIL, REPLY = "a", "c", "t", "y"
+CONNECT, HELO, DATA, BODY, END_OF_MESSAGE, QUIT_CONNECTION, UNKNOWN = "CHTBEKU"
+TEMPFAIL, REPLY = "t", "y"
 PROGRESS, REPLACE_BODY, ADD_HEADER, CHANGE_HEADER = "p", "b", "h", "m"
 CHUNK_BYTES = 65_535
 QUEUE_ID = b"4AO9Xk1S012345"
 
 _CHANGES = (REPLACE_BODY, ADD_HEADER, CHANGE_HEADER)
-
-Packet = tuple[str, bytes]
-"""A command and its data."""
-
-
-def packed(command: str, data: bytes = b"") -> bytes:
-    """Return the packet as it stands on the wire."""
-    return (len(data) + 1).to_bytes(4, "big") + command.encode() + data
-
-
-def offer(version: int = VERSION, actions: int = ALL_ACTIONS, steps: int = ALL_STEPS) -> bytes:
-    """Return the data of NEGOTIATE."""
-    return b"".join(number.to_bytes(4, "big") for number in (version, actions, steps))
 
 
 def head_of(message: bytes, *, queue_id: bytes = QUEUE_ID, msg_size: int | None = None) -> list[Packet]:
@@ -90,14 +86,7 @@ class Mta:
 
     def read(self) -> Packet | None:
         """Return the milter's next packet; None where it has hung up."""
-        try:
-            length = self._reader.read(4)
-        except ConnectionResetError:
-            return None
-        if not length:
-            return None
-        packet = self._reader.read(int.from_bytes(length, "big"))
-        return chr(packet[0]), packet[1:]
+        return read_packet(self._reader)
 
     def ask(self, command: str, data: bytes = b"") -> str | None:
         """Send a command and return the answer to it."""

@@ -11,11 +11,12 @@ import pytest
 
 from rig.lab import ArchiveMilter, Milter, base_configuration, merged
 from rig.mail import messages
-from rig.mta.packets import ACCEPT, Mta, Outcome
+from rig.mta.packets import Mta, Outcome
 from rig.process import free_port
 from rig.servers.faults import FaultProxy
 from rig.servers.s3 import Juicefs
 from rig.usage import descriptors_of, usage_of
+from woomera_milter.check.milter_client import ACCEPT
 
 MARK = b"Zanzibar"
 """In packets: nothing of them may be in the log."""

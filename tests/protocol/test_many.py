@@ -10,24 +10,12 @@ import pytest
 
 from rig.lab import Milter
 from rig.mail.messages import MB
-from rig.mta.packets import (
-    ACCEPT,
-    BODY,
-    CONTINUE,
-    END_OF_MESSAGE,
-    HEADER,
-    NEGOTIATE,
-    PROGRESS,
-    Mta,
-    body_of,
-    head_of,
-    offer,
-    packed,
-)
+from rig.mta.packets import BODY, END_OF_MESSAGE, PROGRESS, Mta, body_of, head_of
 from rig.servers.faults import FaultProxy, Slow
 from rig.servers.s3 import Juicefs
 from rig.usage import usage_of
 from tests.protocol.conftest import OVER, PATIENCE_S, SMALL, StartTarget, Target
+from woomera_milter.check.milter_client import ACCEPT, CONTINUE, HEADER, NEGOTIATE, offer, packed
 
 IDLE = 500
 STORING_S = 5

@@ -2,28 +2,21 @@
 
 import pytest
 
-from rig.mta.packets import (
+from rig.mta.packets import BODY, DATA, END_OF_MESSAGE, HELO, QUIT_CONNECTION, REPLY, UNKNOWN, Mta
+from tests.protocol.conftest import MARK, OVER, Target
+from woomera_milter.check.milter_client import (
     ABORT,
-    BODY,
     CONTINUE,
-    DATA,
     END_OF_HEADERS,
-    END_OF_MESSAGE,
     HEADER,
-    HELO,
     MACROS,
     MAIL,
     NEGOTIATE,
     QUIT,
-    QUIT_CONNECTION,
     RCPT,
-    REPLY,
-    UNKNOWN,
-    Mta,
     Packet,
     offer,
 )
-from tests.protocol.conftest import MARK, OVER, Target
 
 SENDER: Packet = (MAIL, b"<" + MARK + b"@example.com>\0")
 RECIPIENT: Packet = (RCPT, b"<" + MARK + b"@example.org>\0")

@@ -4,30 +4,22 @@ import os
 
 import pytest
 
-from rig.mta.packets import (
+from rig.mta.packets import BODY, CHUNK_BYTES, CONNECT, DATA, END_OF_MESSAGE, HELO, TEMPFAIL, Mta, head_of
+from tests.protocol.conftest import MARK, OVER, Target
+from woomera_milter.check.milter_client import (
     ABORT,
     ACCEPT,
-    BODY,
-    CHUNK_BYTES,
-    CONNECT,
     CONTINUE,
-    DATA,
     END_OF_HEADERS,
-    END_OF_MESSAGE,
     HEADER,
-    HELO,
     MACROS,
     MAIL,
     NEGOTIATE,
     RCPT,
-    TEMPFAIL,
-    Mta,
     Packet,
-    head_of,
     offer,
     packed,
 )
-from tests.protocol.conftest import MARK, OVER, Target
 
 CONVERSATION: list[Packet] = [
     (NEGOTIATE, offer()),

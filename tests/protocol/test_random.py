@@ -5,9 +5,10 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rig.mta.packets import MACROS, Mta, Packet, body_of, head_of
+from rig.mta.packets import Mta, body_of, head_of
 from tests.protocol.conftest import MARK, OVER, Target
 from tests.protocol.test_packets import CONVERSATION
+from woomera_milter.check.milter_client import MACROS, Packet
 
 EXAMPLES = 60
 STAGES = b"CHMRTNE"

@@ -50,7 +50,7 @@ def fragile_lab(
         s3_url=proxy.endpoint_url,
         milter_socket=tripwire.socket,
     )
-    tripwire.milter_port = lab.milter.port
+    tripwire.target_port = lab.milter.port
     with lab:
         yield lab
 

@@ -1,24 +1,27 @@
 """A look at a running milter from the MTA's side: it takes the beginning of a message, which is then dropped.
 
 Speaks the milter protocol, version 6 (sendmail's include/libmilter/mfdef.h): a packet is its length in
-4 octets, a command in one, and data. Nothing is delivered, stored or counted.
+4 octets, big-endian, a command in one, and data. Nothing is delivered, stored or counted.
 """
 
 import socket
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from woomera_milter.milter.sockets import connected
 
 TIMEOUT_S = 10.0
 
 ADD_HEADERS, CHANGE_BODY, CHANGE_HEADERS = 0x01, 0x02, 0x10
-_ALL_ACTIONS, _ALL_STEPS = 0x1FF, 0x1FFFFF
-_VERSION = 6
+ALL_ACTIONS, ALL_STEPS = 0x1FF, 0x1FFFFF
+VERSION = 6
 _MAX_PACKET_BYTES = 1 << 20
-_NEGOTIATE, _MACROS, _MAIL, _RCPT, _HEADER, _END_OF_HEADERS, _ABORT, _QUIT = "ODMRLNAQ"
-_ACCEPT, _CONTINUE = "a", "c"
+NEGOTIATE, MACROS, MAIL, RCPT, HEADER, END_OF_HEADERS, ABORT, QUIT = "ODMRLNAQ"
+ACCEPT, CONTINUE = "a", "c"
+
+Packet = tuple[str, bytes]
+"""A command and its data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,28 @@ class ProbeError(Exception):
     """The milter did not do what it should; the text says what it did."""
 
 
+def packed(command: str, data: bytes = b"") -> bytes:
+    """Return the packet as it stands on the wire."""
+    return (len(data) + 1).to_bytes(4, "big") + command.encode() + data
+
+
+def offer(version: int = VERSION, actions: int = ALL_ACTIONS, steps: int = ALL_STEPS) -> bytes:
+    """Return the data of NEGOTIATE: by default all that a new sendmail offers."""
+    return b"".join(number.to_bytes(4, "big") for number in (version, actions, steps))
+
+
+def read_packet(reader: BinaryIO) -> Packet | None:
+    """Return the next packet, None where the other side has hung up; raise TimeoutError."""
+    try:
+        length = int.from_bytes(reader.read(4), "big")
+        packet = reader.read(length) if length <= _MAX_PACKET_BYTES else b""
+    except TimeoutError:
+        raise
+    except OSError:
+        packet = b""
+    return (chr(packet[0]), packet[1:]) if packet else None
+
+
 def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S) -> Request:
     """Return what the milter at `address` asks for, once it has taken the beginning of a message.
 
@@ -41,17 +66,17 @@ def probe(address: str, mailer: str, msg_size: int, timeout_s: float = TIMEOUT_S
     """
     with _Mta(connected(address, timeout_s)) as mta:
         request = mta.negotiate()
-        mta.send(_MAIL, b"<check@localhost>\0")
-        mta.send(_MACROS, f"R{{rcpt_mailer}}\0{mailer}\0".encode())
-        mta.send(_RCPT, b"<check@localhost>\0")
-        mta.send(_HEADER, b"Subject\0 woomera check\0")
-        mta.send(_MACROS, f"Ni\0check\0{{msg_size}}\0{msg_size}\0".encode())
-        mta.send(_END_OF_HEADERS)
+        mta.send(MAIL, b"<check@localhost>\0")
+        mta.send(MACROS, f"R{{rcpt_mailer}}\0{mailer}\0".encode())
+        mta.send(RCPT, b"<check@localhost>\0")
+        mta.send(HEADER, b"Subject\0 woomera check\0")
+        mta.send(MACROS, f"Ni\0check\0{{msg_size}}\0{msg_size}\0".encode())
+        mta.send(END_OF_HEADERS)
         answer, _ = mta.read()
-        if answer not in (_ACCEPT, _CONTINUE):
+        if answer not in (ACCEPT, CONTINUE):
             raise ProbeError(f"answers the headers of a message with {answer!r}")
-        mta.send(_ABORT)
-        mta.send(_QUIT)
+        mta.send(ABORT)
+        mta.send(QUIT)
     return request
 
 
@@ -64,27 +89,23 @@ class _Mta:
 
     def negotiate(self) -> Request:
         """Offer all that a new sendmail does; return what is asked for."""
-        offer = b"".join(it.to_bytes(4, "big") for it in (_VERSION, _ALL_ACTIONS, _ALL_STEPS))
-        self.send(_NEGOTIATE, offer)
+        self.send(NEGOTIATE, offer())
         answer, data = self.read()
-        if answer != _NEGOTIATE or len(data) < 12:
+        if answer != NEGOTIATE or len(data) < 12:
             raise ProbeError("does not speak the milter protocol")
         return Request(int.from_bytes(data[4:8], "big"), data[12:])
 
     def send(self, command: str, data: bytes = b"") -> None:
-        self._socket.sendall((len(data) + 1).to_bytes(4, "big") + command.encode() + data)
+        self._socket.sendall(packed(command, data))
 
-    def read(self) -> tuple[str, bytes]:
+    def read(self) -> Packet:
         try:
-            length = int.from_bytes(self._reader.read(4), "big")
-            packet = self._reader.read(length) if length <= _MAX_PACKET_BYTES else b""
+            packet = read_packet(self._reader)
         except TimeoutError:
             raise ProbeError("does not answer in time") from None
-        except OSError:
-            packet = b""
-        if not packet:
+        if packet is None:
             raise ProbeError("hangs up")
-        return chr(packet[0]), packet[1:]
+        return packet
 
     def __enter__(self) -> Self:
         return self

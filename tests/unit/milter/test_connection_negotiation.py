@@ -7,8 +7,9 @@ import pytest
 
 from rig.lab import Milter
 from rig.mail import messages
-from rig.mta.packets import ACCEPT, ALL_ACTIONS, ALL_STEPS, VERSION, Mta, head_of
+from rig.mta.packets import Mta, head_of
 from rig.process import free_port
+from woomera_milter.check.milter_client import ACCEPT, ALL_ACTIONS, ALL_STEPS, VERSION
 
 ADD_HEADERS, CHANGE_BODY, CHANGE_HEADERS, CHANGE_SENDER, SET_SYMBOLS = 0x01, 0x02, 0x10, 0x40, 0x100
 LEADING_SPACE = 0x100000
