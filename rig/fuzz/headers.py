@@ -18,11 +18,8 @@ from woomera_milter.message.decoding import header_summary, parameters, text_of
 from woomera_milter.message.encoding import ADDRESS_FIELDS, wire
 from woomera_milter.message.fields import HeaderField, parse_header_block
 from woomera_milter.notice import new_message
-from woomera_milter.notice.header_edits import (
-    MAX_SECTION_BYTES,
-    HeaderChange,
-    HeaderEdits,
-)
+from woomera_milter.notice.header_edits import HeaderChange, HeaderEdits
+from woomera_milter.notice.header_room import MAX_SECTION_BYTES, relayed_bytes
 from woomera_milter.notice.notice import Notice
 from woomera_milter.text.charsets import decode
 
@@ -131,11 +128,11 @@ def _check_changes(headers: Sequence[HeaderField], prefix: str) -> None:
     require(not surplus, f"the notice has fields that nobody wrote: {surplus}")
     kept = [field for field in section if field.name.lower() not in OURS]
     if "subject" in names or not prefix:
-        kept_bytes = sum(len(wire(field)) for field in kept)
+        kept_bytes = relayed_bytes(kept, ())
         require(
-            HeaderEdits(headers, prefix).kept_bytes == kept_bytes, f"{kept_bytes} octets of fields remain"
+            HeaderEdits(headers, prefix).relayed_bytes == kept_bytes, f"{kept_bytes} octets of fields remain"
         )
-    if sum(len(wire(field)) for field in kept) <= MAX_SECTION_BYTES:  # else it was full before its Subject
+    if relayed_bytes(kept, ()) <= MAX_SECTION_BYTES:  # else it was full before its Subject
         require(
             not HeaderEdits(section, "").changes(NOTICE, ID), "the changes, applied, would be changed again"
         )

@@ -60,7 +60,7 @@ def check_notice(data: bytes) -> set[Hashable]:
     )
     edits = HeaderEdits(headers, "")
     links = Links(MESSAGE_LINK, PAGE_LINK)
-    notice = composer().compose(original, links, EXPIRES_AT, edits.kept_bytes)
+    notice = composer().compose(original, links, EXPIRES_AT, edits.relayed_bytes)
     section = b"".join(map(wire, applied(headers, edits.changes(notice, ID))))
     read = read_notice(section + b"\r\n" + notice.body)
     require(read.id == ID, f"the notice's id is {read.id}")

@@ -9,9 +9,11 @@ from rig.mta.sendmail import Sendmail
 from rig.mta.sendmail_cf import HOST_NAME, Settings
 from rig.mta.smtp import send
 from rig.promises.checker import Sent
+from rig.promises.notices import read_notice
 from rig.servers.ses import Ses
 from rig.trial import Trial, hand_over
 from tests.sendmail.cases import ALLOWANCE_BYTES, SMALL_LIMIT_BYTES
+from tests.sendmail.conftest import MakeTrial
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.rewriting import ADDRESS_FIELDS, most_added_bytes
 
@@ -122,3 +124,31 @@ def test_message_that_stays_within_the_limit_whatever_sendmail_adds_passes(trial
     (relayed,) = trial.lab.ses.transactions
     assert b"X-Woomera-Id: " not in relayed.message
     assert len(relayed.message) <= SMALL_LIMIT_BYTES
+
+
+@pytest.fixture
+def long_name_trial(make_trial: MakeTrial) -> Trial:
+    return make_trial(max_headers_length=1_000_000, extra_mc=f"define(`confDOMAIN_NAME', `{LONG_NAME}')dnl\n")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        field_of("To", b"user%d", b",", 3000),
+        field_of("To", b"user%d@localhost", b", ", 3000),
+        field_of("Cc", "ü <user%d@example.org>".encode(), b",", 1300),
+    ],
+    ids=["3,000 names", "3,000 at localhost", "30 KB in 8 bits"],
+)
+def test_notice_is_small_whatever_sendmail_makes_of_its_address_fields(
+    long_name_trial: Trial, field: bytes
+) -> None:
+    exchange = hand_over(long_name_trial.lab.sendmail, within_the_limit(field, room_bytes=-2000))
+
+    assert exchange.ok
+    (transaction,) = long_name_trial.lab.ses.accepted
+    notice = read_notice(transaction.message)  # under 100 KB, among others
+    name = field.partition(b":")[0].decode().lower()
+    (shown,) = [value for each, value in notice.fields if each == name]
+    assert b" more:;" in shown
+    assert b"user0" in shown

@@ -30,6 +30,7 @@ ADDRESS_FIELDS = field_names(
     " resent-sender disposition-notification-to return-receipt-to errors-to bounces-to delivered-to"
     " original-from original-recipient return-path"
 )
+_RECIPIENT_FIELDS = field_names("to cc resent-to resent-cc")
 _OTHER_STRUCTURED_FIELDS = field_names("date resent-date received list-id")
 _MESSAGE_ID_FIELDS = field_names("message-id resent-message-id original-message-id in-reply-to references")
 
@@ -77,11 +78,12 @@ def prefixed_subject(value: bytes, prefix: str) -> bytes:
 def shortened(field: HeaderField, max_bytes: int) -> HeaderField | None:
     """Cut a safe field to `max_bytes` of value where its meaning allows it; None where nothing would be left.
 
-    An address list loses its last addresses, References its oldest ids, other text its end.
+    An address list loses its last addresses, References its oldest ids, other text its end. How many
+    recipients are missing is the name of an empty group (RFC 5322 section 3.4).
     """
     name, text = field.name.lower(), _unfolded(field.value)
     if name in ADDRESS_FIELDS:
-        text = _first_addresses(text, max_bytes)
+        text = _first_addresses(text, max_bytes, counts_others=name in _RECIPIENT_FIELDS)
     elif name in _MESSAGE_ID_FIELDS:
         text = " ".join(reversed(_fitting(reversed(text.split()), max_bytes)))
     else:
@@ -185,15 +187,20 @@ def _ascii_address(address: str) -> str | None:
     return f"{local_part}@{ascii_domain}" if _DOMAIN.fullmatch(ascii_domain) else None
 
 
-def _first_addresses(text: str, max_bytes: int) -> str:
+def _first_addresses(text: str, max_bytes: int, *, counts_others: bool) -> str:
     """The first addresses that fit; where not even one does, the first without its name."""
     marked = "".join(_GAP if token == ("separator", ",") else token.text for token in lenient_tokens(text))
-    entries = marked.split(_GAP)
-    kept = ", ".join(entry.strip() for entry in _fitting(entries, max_bytes)) or _bare_address(entries[0])
+    entries = [stripped for entry in marked.split(_GAP) if (stripped := entry.strip())] or [""]
+    others = f", and {len(entries)} more:;"
+    fitting = _fitting(entries, max_bytes - len(others) * counts_others)
+    kept = ", ".join(fitting) or _bare_address(entries[0])
     group_marks = [
         token.text for token in lenient_tokens(kept) if token.kind == "separator" and token.text in ":;"
     ]
-    return f"{kept};" if group_marks and group_marks[-1] == ":" else kept
+    if group_marks and group_marks[-1] == ":":
+        kept += ";"
+    missing = len(entries) - max(1, len(fitting))
+    return f"{kept}, and {missing} more:;" if kept and missing and counts_others else kept
 
 
 def _bare_address(entry: str) -> str:

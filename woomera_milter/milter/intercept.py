@@ -42,8 +42,8 @@ class Interceptor:
         return self._replacement(over, offloaded, (datetime.now(UTC) - received_at).total_seconds())
 
     def _replacement(self, over: OverLimit, offloaded: Offloaded, store_s: float) -> Replacement:
-        edits = HeaderEdits(over.headers, self._subject_prefix)
-        notice = compose(self._composer, offloaded, edits.kept_bytes)
+        edits = HeaderEdits(over.headers, self._subject_prefix, over.own_names)
+        notice = compose(self._composer, offloaded, edits.relayed_bytes)
         return Replacement(
             queue_id=over.queue_id,
             header_changes=edits.changes(notice, offloaded.original.id),

@@ -30,12 +30,16 @@ _HASH_EVERY_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class OverLimit:
-    """A message that the relay would refuse. `mailers` are those sendmail named for its recipients."""
+    """A message that the relay would refuse.
+
+    `mailers` are those sendmail named for its recipients, `own_names` as for `Transaction.end_headers`.
+    """
 
     message: SpooledMessage
     envelope: Envelope
     mailers: frozenset[str]
     headers: Sequence[HeaderField]
+    own_names: Sequence[str]
     queue_id: str
     measured_bytes: int
 
@@ -78,6 +82,7 @@ class Session(Transaction):
         self._workers = workers
         self._counters = counters
         self._queue_id = ""
+        self._own_names: Sequence[str] = ()
         self._measure = Measure()
         self._added_bytes = 0
         self._message: SpooledMessage | None = None
@@ -86,7 +91,7 @@ class Session(Transaction):
 
     def end_headers(self, queue_id: str, msg_size: int | None, own_names: Sequence[str] = ()) -> bool:
         """Tell whether the body is needed: not where {msg_size} already proves the message small."""
-        self._queue_id = queue_id
+        self._queue_id, self._own_names = queue_id, own_names
         if msg_size is not None and self._milter.trust_msg_size and self._is_small(msg_size, own_names):
             log.passed(queue_id, "small", msg_size=msg_size)
             self._counters.passed(msg_size)
@@ -200,6 +205,7 @@ class Session(Transaction):
                 envelope=self._envelope,
                 mailers=frozenset(self._mailers),
                 headers=self._headers,
+                own_names=self._own_names,
                 queue_id=self._queue_id,
                 measured_bytes=measured_bytes,
             ),

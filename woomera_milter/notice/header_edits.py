@@ -2,20 +2,18 @@
 
 What stays and what goes is the paragraph "The notice" of the public contract: MIME fields and DKIM-Signature
 are replaced or removed, fields that SES allows once are there once
-(docs.aws.amazon.com/ses/latest/dg/header-fields.html), every line is short ASCII, and the section fits 64 KB.
+(docs.aws.amazon.com/ses/latest/dg/header-fields.html), every line is short ASCII, and the section has room.
 Pure: nothing here does I/O, and no value of a sender, however hostile, raises.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from woomera_milter.message.encoding import prefixed_subject, safe_field, shortened, wire
+from woomera_milter.message.encoding import prefixed_subject, safe_field
 from woomera_milter.message.fields import HeaderField, field_names, first
+from woomera_milter.notice.header_room import fitted, relayed_bytes
 from woomera_milter.notice.notice import Notice
-
-MAX_SECTION_BYTES = 64 * 1024
-GIANT_BYTES = 4096  # a field larger than this is shortened before any other that people need is dropped
 
 _ONCE = field_names(
     "accept-language acceptlanguage archived-at auto-submitted bounces-to comments date delivered-to"
@@ -26,28 +24,7 @@ _ONCE = field_names(
     " return-path return-receipt-to sender solicitation sensitivity subject thread-index thread-topic"
     " user-agent vbr-info"
 )
-_TRACE = field_names(
-    "received authentication-results received-spf domainkey-signature return-path delivered-to"
-)
 _OURS = field_names("mime-version content-type content-transfer-encoding x-woomera-id")
-# From the first to go to the last, once trace and X- fields are gone.
-_DROP_ORDER = [
-    "list-",
-    "auto-submitted",
-    "references",
-    "in-reply-to",
-    "sender",
-    "reply-to",
-    "message-id",
-    "date",
-    "subject",
-    "cc",
-    "to",
-    "from",
-]
-
-# Given a field and the octets that the section has too many: what of the field stays.
-_Cut = Callable[[HeaderField, int], HeaderField | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +43,14 @@ class HeaderChange:
 class HeaderEdits:
     """What a notice makes of the original's header section; settled once, before there is a notice."""
 
-    def __init__(self, headers: Sequence[HeaderField], subject_prefix: str) -> None:
+    def __init__(
+        self, headers: Sequence[HeaderField], subject_prefix: str, own_names: Sequence[str] = ()
+    ) -> None:
+        """`own_names` are the MTA's, as for `rewriting.most_added_bytes`."""
         self._headers = headers
         self._subject_prefix = subject_prefix
-        self._settled = _settled(headers, subject_prefix)
+        self._own_names = own_names
+        self._settled = fitted(_settled(headers, subject_prefix), own_names)
 
     @property
     def kept(self) -> list[HeaderField]:
@@ -77,9 +58,9 @@ class HeaderEdits:
         return [field for field in self._settled if field]
 
     @property
-    def kept_bytes(self) -> int:
-        """Octets on the wire of those that stay."""
-        return sum(map(_size_bytes, self._settled))
+    def relayed_bytes(self) -> int:
+        """The octets that those take at most as they reach the relay."""
+        return relayed_bytes(self.kept, self._own_names)
 
     def changes(self, notice: Notice, woomera_id: str) -> list[HeaderChange]:
         """Give the edits that turn the section into the notice's, to be applied in this order.
@@ -132,59 +113,4 @@ def _settled(headers: Sequence[HeaderField], subject_prefix: str) -> list[Header
             settled.append(HeaderField(field.name, prefixed_subject(field.value, subject_prefix)))
         else:
             settled.append(safe_field(field))
-    return _fitted(settled)
-
-
-def _fitted(fields: list[HeaderField | None]) -> list[HeaderField | None]:
-    """Bring the section down to 64 KB: trace and X- fields go, then giants are cut, then the rest goes."""
-    fitted = list(fields)
-    excess_bytes = sum(map(_size_bytes, fields)) - MAX_SECTION_BYTES
-    for position, cut in _cuts(fields):
-        if excess_bytes <= 0:
-            break
-        before = fitted[position]
-        if before:
-            fitted[position] = after = cut(before, excess_bytes)
-            excess_bytes -= _size_bytes(before) - _size_bytes(after)
-    return fitted
-
-
-def _cuts(fields: list[HeaderField | None]) -> Iterator[tuple[int, _Cut]]:
-    present = [(position, field) for position, field in enumerate(fields) if field]
-    largest_first = sorted(present, key=lambda item: -_size_bytes(item[1]))
-    dispensable = [item for item in largest_first if _is_dispensable(item[1])]
-    # MTAs count Received fields to stop loops (RFC 5321 section 6.3): they stay longest of these.
-    for position, _ in sorted(dispensable, key=lambda item: item[1].name.lower() == "received"):
-        yield position, _drop
-    for position, _ in largest_first:
-        yield position, _shorten_giant
-    for position, _ in sorted(present, key=lambda item: (_drop_rank(item[1]), -item[0])):
-        yield position, _drop
-
-
-def _drop(field: HeaderField, excess_bytes: int) -> None:
-    """A cut that leaves nothing."""
-
-
-def _shorten_giant(field: HeaderField, excess_bytes: int) -> HeaderField | None:
-    size_bytes = _size_bytes(field)
-    if size_bytes <= GIANT_BYTES:
-        return field
-    return shortened(field, max(GIANT_BYTES, size_bytes - excess_bytes))
-
-
-def _is_dispensable(field: HeaderField) -> bool:
-    name = field.name.lower()
-    # X-SES- fields tell SES what to do with the message (configuration set, tags, source ARN).
-    return (
-        name in _TRACE or name.startswith("arc-") or (name.startswith("x-") and not name.startswith("x-ses-"))
-    )
-
-
-def _drop_rank(field: HeaderField) -> int:
-    name = "list-" if field.name.lower().startswith("list-") else field.name.lower()
-    return _DROP_ORDER.index(name) if name in _DROP_ORDER else -1
-
-
-def _size_bytes(field: HeaderField | None) -> int:
-    return len(wire(field)) if field else 0
+    return settled

@@ -14,8 +14,11 @@ from woomera_milter.message.addresses import address_of
 from woomera_milter.message.encoding import prefixed_subject, safe_field, wire
 from woomera_milter.message.fields import HeaderField, first
 from woomera_milter.notice.header_edits import HeaderEdits
+from woomera_milter.notice.header_room import relayed_bytes
 from woomera_milter.notice.notice import Notice
 
+# Which names the sendmail has that relays it is unknown here; RFC 1035 section 2.3.4 allows no longer one.
+_OWN_NAMES = ("x" * 255,)
 _KEPT = ("From", "To", "Cc", "Reply-To", "Subject")
 
 
@@ -27,9 +30,9 @@ class Heading:
     sender: str
 
     @property
-    def size_bytes(self) -> int:
-        """Octets on the wire."""
-        return sum(len(wire(field)) for field in self.fields)
+    def relayed_bytes(self) -> int:
+        """The octets that they take at most as they reach the relay."""
+        return relayed_bytes(self.fields, _OWN_NAMES)
 
 
 def kept_of(headers: Sequence[HeaderField]) -> list[HeaderField]:
@@ -37,7 +40,7 @@ def kept_of(headers: Sequence[HeaderField]) -> list[HeaderField]:
     kept = [HeaderField(name, value) for name in _KEPT if (value := first(headers, name)) is not None]
     if message_id := first(headers, "Message-ID"):
         kept.append(HeaderField("References", message_id))
-    return HeaderEdits(kept, "").kept
+    return HeaderEdits(kept, "", _OWN_NAMES).kept
 
 
 def heading(

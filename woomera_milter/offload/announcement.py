@@ -13,4 +13,4 @@ def compose(composer: Composer, offloaded: Offloaded, header_bytes: int) -> Noti
 
 def as_message(composer: Composer, offloaded: Offloaded, heading: Heading) -> bytes:
     """Return the notice as a message of its own, in wire form; raises what `compose` does."""
-    return new_message.message(heading, compose(composer, offloaded, heading.size_bytes))
+    return new_message.message(heading, compose(composer, offloaded, heading.relayed_bytes))

@@ -14,11 +14,11 @@ from tests.unit.notice.header_edit_cases import (
     settled,
     theirs,
     value_of,
-    wire,
 )
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField
 from woomera_milter.notice.header_edits import HeaderEdits
+from woomera_milter.notice.header_room import relayed_bytes
 
 ORDINARY = fields(
     "Received: from client.example.com by mx.example.com;\r\n\tTue, 24 Nov 2026 05:24:00 +0000",
@@ -170,7 +170,7 @@ def test_any_headers_at_all_become_safe_for_ses(headers: list[HeaderField], subj
     assert {field.name.lower() for field in section} <= names | set(OURS) | {"subject"}
     kept = [field for field in section if field.name.lower() not in OURS]
     if "subject" in names or not subject_prefix:
-        assert HeaderEdits(headers, subject_prefix).kept_bytes == len(wire(kept))
+        assert HeaderEdits(headers, subject_prefix).relayed_bytes == relayed_bytes(kept, ())
     assert HeaderEdits(section, "").changes(NOTICE, ID) == []
 
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from woomera_milter.errors import PermanentError
+from woomera_milter.message.encoding import wire
 from woomera_milter.message.fields import HeaderField, first, parse_header_block
+from woomera_milter.message.rewriting import most_added_bytes
 from woomera_milter.notice.new_message import Heading, heading, kept_of, message
 from woomera_milter.notice.notice import Notice
 
@@ -101,3 +103,14 @@ def test_hostile_and_8_bit_fields_become_safe_ones() -> None:
     assert section.isascii()
     assert max(map(len, section.split(b"\r\n"))) < 998
     assert not [line for line in section.split(b"\r\n") if line.lower().startswith(b"bcc")]
+
+
+@pytest.mark.parametrize("entry", [b"user%d", b"J\xc3\xbcrgen <user%d@example.org>"], ids=["local", "8 bits"])
+def test_what_any_sendmail_makes_of_many_recipients_leaves_room_for_the_notice(entry: bytes) -> None:
+    many = b",".join(entry % number for number in range(3000))
+    new = made(b"From: a@example.com\r\nTo: " + many + b"\r\nCc: " + many + b"\r\n")
+    assert new.relayed_bytes == sum(len(wire(it)) for it in new.fields) + most_added_bytes(
+        new.fields, ["x" * 255]
+    )
+    assert new.relayed_bytes < 65 * 1024
+    assert b" more:;" in (value(new, "To") or b"")
