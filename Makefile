@@ -58,7 +58,6 @@ bench:
 	@rig/setup.sh bench
 	@$(PYTHON) -m bench
 	@$(PYTHON) -m bench.sweep
-	@$(PYTHON) -m bench.killed_sweeps
 	@$(PYTHON) -m bench.report
 
 chaos:

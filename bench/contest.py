@@ -14,9 +14,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rig.lab import environment
+import yaml
+
+from rig.lab import BUCKET, environment
 from rig.process import Process, free_port
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +47,43 @@ def tell(work: Callable[[], int]) -> None:
     print(json.dumps(asdict(Side(count, seconds, time.process_time(), peak_mb))))
 
 
-def measure(module: str, which: str, stub: str, numbers: Sequence[int], expected_count: int) -> Side:
-    """Run one side, `module --child which URL NUMBERS`, against `stub PORT NUMBERS`."""
+def woomera(endpoint_url: str, *words: str) -> Any:
+    """In the process of one side: run a command that prints JSON, against the stub; return the document."""
+    from click.testing import CliRunner
+
+    from woomera_milter.cli.main import main
+
+    storage = {
+        "bucket": BUCKET,
+        "region": "us-east-1",
+        "endpoint_url": endpoint_url,
+        "addressing": "path",
+        "access_key_id": "test",
+        "secret_access_key": "test",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "config.yaml"
+        path.write_text(yaml.safe_dump({"storage": storage}), encoding="utf-8")
+        path.chmod(0o600)
+        done = CliRunner().invoke(main, ["--config", str(path), *words, "--json"], catch_exceptions=False)
+    return json.loads(done.stdout)
+
+
+def bare_client(endpoint_url: str, connections: int = 10) -> "S3Client":
+    """In the process of the other side: return boto3's own client, which nothing of ours has touched."""
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session("test", "test", region_name="us-east-1")
+    settings = Config(s3={"addressing_style": "path"}, max_pool_connections=connections)
+    return session.client("s3", endpoint_url=endpoint_url, config=settings)
+
+
+def measure(module: str, which: str, kind: str, numbers: Sequence[int], expected_count: int) -> Side:
+    """Run one side, `module --child which URL NUMBERS`, against `bench.stub_s3 PORT KIND NUMBERS`."""
     port = free_port()
     words = [str(number) for number in numbers]
-    server = [sys.executable, "-m", stub, str(port), *words]
+    server = [sys.executable, "-m", "bench.stub_s3", str(port), kind, *words]
     with tempfile.TemporaryDirectory() as folder, Process(server, Path(folder) / "stub.log") as running:
         running.wait_until_accepting(port)
         child = [sys.executable, "-m", module, "--child", which, f"http://127.0.0.1:{port}", *words]

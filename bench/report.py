@@ -1,19 +1,15 @@
 """A report over a month of 200 hosts and 20,000 messages, against bare parallel GETs of the same objects.
 
-`python -m bench.report`. The S3 is a stub (bench.stub_report). The report also lists what it reads, and
+`python -m bench.report`. The S3 is a stub (bench.stub_s3). The report also lists what it reads, and
 messages besides; the bare side knows the keys.
 """
 
 import argparse
-import json
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-import yaml
-
-from bench.contest import Contest, Side, measure, tell
-from bench.stub_report import DAYS, sidecar_keys, snapshot_keys
+from bench.contest import Contest, Side, bare_client, measure, tell, woomera
+from bench.stub_s3 import DAYS, sidecar_keys, snapshot_keys
+from rig.lab import BUCKET
 from woomera_milter.report.reader import AT_ONCE
 
 _BARE = "bare"
@@ -23,40 +19,17 @@ _MAX_GROWTH_MB = 30
 
 
 def _bare(endpoint_url: str, hosts: int, sidecars: int) -> int:
-    import boto3
-    from botocore.config import Config
-
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    settings = Config(s3={"addressing_style": "path"}, max_pool_connections=AT_ONCE)
-    client = session.client("s3", endpoint_url=endpoint_url, config=settings)
+    client = bare_client(endpoint_url, AT_ONCE)
 
     def get(key: str) -> int:
-        return len(client.get_object(Bucket="large-mail", Key=key)["Body"].read())
+        return len(client.get_object(Bucket=BUCKET, Key=key)["Body"].read())
 
     with ThreadPoolExecutor(AT_ONCE) as workers:
         return sum(1 for _ in workers.map(get, [*snapshot_keys(hosts), *sidecar_keys(sidecars)]))
 
 
 def _report(endpoint_url: str, hosts: int, sidecars: int) -> int:
-    from click.testing import CliRunner
-
-    from woomera_milter.cli.main import main as woomera
-
-    storage = {
-        "bucket": "large-mail",
-        "region": "us-east-1",
-        "endpoint_url": endpoint_url,
-        "addressing": "path",
-        "access_key_id": "test",
-        "secret_access_key": "test",
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.yaml"
-        path.write_text(yaml.safe_dump({"storage": storage}), encoding="utf-8")
-        path.chmod(0o600)
-        arguments = ["--config", str(path), "report", "--json", "--period", "month", "--until", "2026-12-01"]
-        done = CliRunner().invoke(woomera, arguments, catch_exceptions=False)
-    result = json.loads(done.stdout)
+    result = woomera(endpoint_url, "report", "--period", "month", "--until", "2026-12-01")
     assert result["intercepted"]["count"] == 5 * hosts * DAYS, result["intercepted"]
     assert len(result["hosts"]) == hosts
     assert not [it for it in result["attention"] if it["kind"] == "unreadable"]
@@ -78,7 +51,7 @@ def main() -> None:
 
     def run(which: str, hosts: int, sidecars: int) -> Side:
         count = hosts * DAYS + sidecars
-        return measure("bench.report", which, "bench.stub_report", [hosts, sidecars], count)
+        return measure("bench.report", which, "report", [hosts, sidecars], count)
 
     hosts, sidecars = arguments.hosts, arguments.sidecars
     rounds = [(run(_BARE, hosts, sidecars), run(_REPORT, hosts, sidecars)) for _ in range(arguments.rounds)]

@@ -5,13 +5,9 @@ each of the 1,000 over-limit objects the look for its claim.
 """
 
 import argparse
-import json
-import tempfile
-from pathlib import Path
 
-import yaml
-
-from bench.contest import Contest, Side, measure, tell
+from bench.contest import Contest, Side, bare_client, measure, tell, woomera
+from rig.lab import BUCKET
 
 _BARE = "bare"
 _SWEEP = "sweep"
@@ -21,34 +17,13 @@ _OVER_LIMIT = 1000
 
 
 def _bare(endpoint_url: str) -> int:
-    import boto3
-    from botocore.config import Config
-
-    session = boto3.Session("test", "test", region_name="us-east-1")
-    client = session.client("s3", endpoint_url=endpoint_url, config=Config(s3={"addressing_style": "path"}))
-    pages = client.get_paginator("list_objects_v2").paginate(Bucket="large-mail", Prefix="archive/")
+    listing = bare_client(endpoint_url).get_paginator("list_objects_v2")
+    pages = listing.paginate(Bucket=BUCKET, Prefix="archive/")
     return sum(len(page["Contents"]) for page in pages)
 
 
 def _sweep(endpoint_url: str) -> int:
-    from click.testing import CliRunner
-
-    from woomera_milter.cli.main import main as woomera
-
-    keys = {"access_key_id": "test", "secret_access_key": "test"}
-    storage = {
-        "bucket": "large-mail",
-        "region": "us-east-1",
-        "endpoint_url": endpoint_url,
-        "addressing": "path",
-    }
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "config.yaml"
-        path.write_text(yaml.safe_dump({"storage": storage | keys}), encoding="utf-8")
-        path.chmod(0o600)
-        arguments = ["--config", str(path), "sweep", "--dry-run", "--json", "--limit", "2000"]
-        done = CliRunner().invoke(woomera, arguments, catch_exceptions=False)
-    result = json.loads(done.stdout)
+    result = woomera(endpoint_url, "sweep", "--dry-run", "--limit", "2000")
     assert result["over_limit"] == len(result["due"]) == _OVER_LIMIT, result["failed"][:3]
     return int(result["scanned"])
 
@@ -66,7 +41,7 @@ def main() -> None:
         return
 
     def run(which: str, objects: int) -> Side:
-        return measure("bench.sweep", which, "bench.stub_s3", [objects, _OVER_LIMIT], objects)
+        return measure("bench.sweep", which, "archive", [objects, _OVER_LIMIT], objects)
 
     objects = arguments.objects
     rounds = [(run(_BARE, objects), run(_SWEEP, objects)) for _ in range(arguments.rounds)]
