@@ -41,6 +41,7 @@ class Outbox:
         recipients: Sequence[str],
         message: bytes,
         on_part: Callable[[Delivery], object] = lambda _: None,
+        may_send: Callable[[], object] = lambda: None,
     ) -> Delivery:
         self.sent.append((envelope_sender, tuple(recipients), message))
         return Delivery(accepted=tuple(recipients))

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import threading
 from base64 import b64decode
+from collections.abc import Callable
 
 from rig.servers.background import BackgroundServer
 
@@ -29,6 +30,8 @@ class SmtpServer(BackgroundServer):
         """Commands, and "message" for each; those that came encrypted are marked: "tls EHLO ..."."""
         self.messages: list[bytes] = []
         """Those that it said yes to, with CRLF line ends, dots unstuffed."""
+        self.before_reply: Callable[[str], object] = lambda _: None
+        """Is told each command before it is answered."""
         self._tls = tls
         self._extensions = extensions
         self._replies: dict[str, list[str]] = {}
@@ -70,6 +73,7 @@ class SmtpServer(BackgroundServer):
             self.heard.append(f"tls {line}" if encrypted else line)
 
     def _reply_to(self, line: str, *, encrypted: bool) -> str:
+        self.before_reply(line)
         with self._lock:
             for command, replies in self._replies.items():
                 if line.startswith(command) and replies:

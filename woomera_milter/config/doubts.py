@@ -13,7 +13,7 @@ from woomera_milter.config.values import MB, format_size
 
 MAX_SES_BYTES = 40 * MB  # SES quotas: SMTP and API v2, after base64
 SENDMAIL_END_OF_MESSAGE_TIMEOUT = timedelta(minutes=5)  # sendmail's default for E: in a filter's T=
-MAX_RELAY_REPLY = timedelta(minutes=10)  # RFC 5321 section 4.5.3.2.6: the reply to a message
+LONGEST_HAND_OVER = timedelta(minutes=15)  # RFC 5321 section 4.5.3.2: DATA, the message, the reply to it
 _AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 _EXAMPLES = frozenset({"example.com", "example.net", "example.org"})  # RFC 2606 section 3: nobody's
 _WORLD_WRITABLE = ("/tmp/", "/var/tmp/", "/dev/shm/")  # noqa: S108  (named to warn of them)  # nosec B108
@@ -112,8 +112,8 @@ def _doubtful_prefixes(config: Config) -> Iterator[str]:
 
 
 def _doubtful_lease(config: Config) -> Iterator[str]:
-    if config.mail.via == "smtp" and config.sweep.lease <= MAX_RELAY_REPLY:
+    if config.mail.via == "smtp" and config.sweep.lease < LONGEST_HAND_OVER:
         yield (
-            "sweep.lease: a mail server may take 10m over a reply, and after the lease another sweep sends "
-            "the same notice; use 15m or more"
+            "sweep.lease: a mail server may take up to 15m over a message, and after the lease another "
+            "sweep sends the same notice; use 15m or more"
         )

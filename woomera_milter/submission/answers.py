@@ -1,12 +1,17 @@
 """What the ways to send mail have in common: one transaction, and an answer for each of its recipients."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol, Self
 
 from woomera_milter.text.lines import line_for_people
+
+DATA_TIMEOUT_S = 120  # RFC 5321 section 4.5.3.2.4: for the reply to DATA, and as long again for the message
+REPLY_TIMEOUT_S = 600  # RFC 5321 section 4.5.3.2.6: whoever leaves sooner makes duplicates
+LONGEST_END_S = 2 * DATA_TIMEOUT_S + REPLY_TIMEOUT_S
+"""So long after all recipients are named a transaction has its reply, or has failed."""
 
 _MAX_TEXT_LENGTH = 300
 _LINK = re.compile(r"\b[a-z]+://\S+", re.IGNORECASE)
@@ -47,9 +52,16 @@ class Transport(Protocol):
 
     name: str
 
-    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
+    def deliver(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        may_send: Callable[[], object],
+    ) -> dict[str, Answer]:
         """Make one transaction, and return the answer for each recipient.
 
+        `may_send` is asked before the last LONGEST_END_S: an error of ours from it keeps the message back.
         Raise DeferredError, TemporaryError or PermanentError where the message was not sent, and
         NoReplyError where it was and nobody knows whether it arrived.
         """

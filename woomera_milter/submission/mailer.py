@@ -16,6 +16,7 @@ from typing import Self
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
+from woomera_milter.store.claims import LostClaimError
 from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, ReplyKind, Transport
 from woomera_milter.submission.ses import Ses
 from woomera_milter.submission.smtp import Smtp
@@ -107,11 +108,13 @@ class Mailer:
         recipients: Sequence[str],
         message: bytes,
         on_part: Callable[[Delivery], object] = lambda _: None,
+        may_send: Callable[[], object] = lambda: None,
     ) -> Delivery:
         """Hand the message over, to at most 50 recipients at a time; wait a little where that is asked for.
 
         `envelope_sender` "" is the null sender, `message` is 7-bit with CRLF line ends. `on_part` hears
         what is done so far, after each transaction but the last; what it raises ends the work.
+        So does what `may_send` raises, which each transaction asks before the message is sent.
         Raise UnsentError where something is left to do (UnknownOutcomeError: and may be done already), and
         PermanentError where the configuration is wrong and nobody was sent anything.
         """
@@ -119,7 +122,7 @@ class Mailer:
         pauses = iter(PAUSES_S)
         while progress.batches:
             batch = progress.batches.popleft()
-            answers = self._deliver(envelope_sender, batch, message, progress)
+            answers = self._deliver(envelope_sender, batch, message, may_send, progress)
             progress.take(answers)
             if progress.batches:
                 on_part(progress.delivery())
@@ -131,11 +134,16 @@ class Mailer:
         return progress.delivery()
 
     def _deliver(
-        self, envelope_sender: str, batch: Sequence[str], message: bytes, progress: "_Progress"
+        self,
+        envelope_sender: str,
+        batch: Sequence[str],
+        message: bytes,
+        may_send: Callable[[], object],
+        progress: "_Progress",
     ) -> dict[str, Answer]:
         """Make one transaction; what it raises tells what became of all those before it."""
         try:
-            return self._transport.deliver(envelope_sender, batch, message)
+            return self._transport.deliver(envelope_sender, batch, message, may_send)
         except DeferredError as error:
             return dict.fromkeys(batch, Answer(ReplyKind.DEFERRED, str(error)))
         except NoReplyError as error:
@@ -144,6 +152,8 @@ class Mailer:
                 progress.delivery(unsure=batch),
                 remedy="they may have it already, and sending it again may give them a second one",
             ) from error
+        except LostClaimError:
+            raise
         except TemporaryError as error:
             raise UnsentError(error.problem, progress.delivery(), remedy=error.remedy) from error
         except PermanentError as error:

@@ -1,16 +1,23 @@
 """A claimed mail is handed over once, and what became of it is recorded: claim, hand over, finish or fail.
 
-The claim is renewed after each transaction, and says who was served by then. So one transaction has to end
-within the lease, not all of them, and whoever takes over sends to the rest alone.
+The claim is renewed after each transaction, and says who was served by then, so that whoever takes over
+sends to the rest alone. It is renewed, too, where a transaction took its time before the message itself,
+which is not sent unless the lease outlives the reply to it.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from woomera_milter import log
-from woomera_milter.errors import PermanentError, Reason, WoomeraError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 from woomera_milter.store.claims import Claim, Claims, LostClaimError, State
+from woomera_milter.submission.answers import LONGEST_END_S
 from woomera_milter.submission.mailer import Delivery, Mailer, UnsentError
+
+# A claim's age is told in whole seconds, and renewing it takes a moment: 15m have room for both.
+_CLOCK_S = 2
+_RENEWAL_S = 60
 
 
 class RefusedError(PermanentError):
@@ -24,10 +31,15 @@ class RefusedError(PermanentError):
 class ClaimedMail:
     """A mail that is ours to send; `id` is what the log calls it."""
 
-    def __init__(self, claims: Claims, claim: Claim, mail_id: str) -> None:
+    def __init__(
+        self, claims: Claims, claim: Claim, mail_id: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` gives seconds that never run backwards."""
         self.id = mail_id
         self._claims = claims
         self._claim = claim
+        self._clock = clock
+        self._ours_until_s = 0.0
 
     @property
     def accepted(self) -> Sequence[str]:
@@ -42,23 +54,40 @@ class ClaimedMail:
         Raise the errors of Mailer, which are then to be told to `fail`, and LostClaimError where another run
         has taken over, maybe after some of our transactions: the rest is its own.
         """
-        self._claim = self._claims.hand_over(self._claim)
+        self._begin_lease()
         if self._claim.may_repeat:
             log.may_repeat(self.id)
         rest = [it for it in recipients if it not in self._claim.accepted]
         try:
-            return mailer.send(envelope_sender, rest, message, self._renew)
+            return mailer.send(envelope_sender, rest, message, self._renew, self._may_send)
         except LostClaimError as error:
             log.not_recorded(self.id, error.reason, str(error))
             raise
 
     def _renew(self, so_far: Delivery) -> None:
         try:
-            self._claim = self._claims.hand_over(self._claim, so_far.accepted)
+            self._begin_lease(so_far.accepted)
         except LostClaimError:
             raise
         except WoomeraError as error:  # nobody else is served before it is known who was
             raise UnsentError(error.problem, so_far, remedy=error.remedy) from error
+
+    def _may_send(self) -> None:
+        """Have the lease outlive the reply; one that never could (`check` warns of it) is left as it is."""
+        wanted_s = min(LONGEST_END_S, self._claim.lease_s - _RENEWAL_S)
+        if self._ours_until_s - self._clock() < wanted_s:
+            self._begin_lease()
+        if self._ours_until_s - self._clock() < wanted_s:
+            raise TemporaryError(
+                "renewing the claim took too long for anything to be sent after it",
+                remedy="see why S3 or the way to it is slow",
+                reason=Reason.CLAIM,
+            )
+
+    def _begin_lease(self, accepted: Sequence[str] = ()) -> None:
+        begun_s = self._clock()
+        self._claim = self._claims.hand_over(self._claim, accepted)
+        self._ours_until_s = begun_s + self._claim.lease_s - _CLOCK_S
 
     def finish(self, delivery: Delivery, mail: Mapping[str, Any]) -> Claim:
         """Record that all are served who ever can be; `mail` is the account of it, for reports.

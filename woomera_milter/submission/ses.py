@@ -78,8 +78,15 @@ class Ses:
             ),
         )
 
-    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
+    def deliver(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        may_send: Callable[[], object],
+    ) -> dict[str, Answer]:
         """Make one call; for the null sender SES takes the address of From."""
+        may_send()
         sender = {"FromEmailAddress": envelope_sender} if envelope_sender else {}
         try:
             self._client.send_email(

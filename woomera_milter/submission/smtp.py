@@ -3,17 +3,23 @@
 import smtplib
 import ssl
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from woomera_milter import config
-from woomera_milter.errors import PermanentError, Reason, TemporaryError
-from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, ReplyKind
+from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
+from woomera_milter.submission.answers import (
+    DATA_TIMEOUT_S,
+    REPLY_TIMEOUT_S,
+    Answer,
+    DeferredError,
+    NoReplyError,
+    ReplyKind,
+)
 from woomera_milter.text.charsets import decode
 
 CONNECT_TIMEOUT_S = 60
 GREET_TIMEOUT_S = 15
-REPLY_TIMEOUT_S = 600  # RFC 5321 section 4.5.3.2.6: whoever leaves sooner makes duplicates
 
 # RFC 5321 section 4.2.1: the first digit says it all. What is no reply at all is tried again.
 _KINDS = {2: ReplyKind.ACCEPTED, 5: ReplyKind.REFUSED}
@@ -27,12 +33,18 @@ class Smtp:
         self._mail = mail
         self._idle: deque[smtplib.SMTP] = deque()
 
-    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
+    def deliver(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        may_send: Callable[[], object],
+    ) -> dict[str, Answer]:
         """Make one transaction, on a connection of earlier where one is still alive."""
         connection = self._idle_connection() or self._connect()
         try:
-            answers = self._transact(connection, envelope_sender, recipients, message)
-        except (NoReplyError, PermanentError):
+            answers = self._transact(connection, envelope_sender, recipients, message, may_send)
+        except (NoReplyError, WoomeraError):
             connection.close()
             raise
         except OSError as error:  # smtplib's own are OSErrors too
@@ -79,8 +91,7 @@ class Smtp:
         except OSError as error:
             connection.close()
             raise self._explained(error) from error
-        if connection.sock:
-            connection.sock.settimeout(REPLY_TIMEOUT_S)
+        _wait(connection, REPLY_TIMEOUT_S)
         return connection
 
     def _explained(self, error: OSError) -> Exception:
@@ -115,7 +126,12 @@ class Smtp:
         return PermanentError(f"{self.name} {problem}", remedy=remedy, reason=Reason.MAIL)
 
     def _transact(
-        self, connection: smtplib.SMTP, envelope_sender: str, recipients: Sequence[str], message: bytes
+        self,
+        connection: smtplib.SMTP,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        may_send: Callable[[], object],
     ) -> dict[str, Answer]:
         code, text = connection.docmd("MAIL", f"FROM:<{envelope_sender}>")
         mail = _reply(code, text)
@@ -127,6 +143,11 @@ class Smtp:
         answers = {it: _reply(*connection.docmd("RCPT", f"TO:<{it}>")) for it in recipients}
         taken = [it for it, rcpt in answers.items() if rcpt.kind is ReplyKind.ACCEPTED]
         if taken:
+            try:
+                may_send()
+            except WoomeraError:
+                connection.rset()
+                raise
             answers |= dict.fromkeys(taken, _data(connection, message))
         return answers
 
@@ -167,6 +188,7 @@ def greet(host: str, port: int) -> ServerGreeting:
 
 
 def _data(connection: smtplib.SMTP, message: bytes) -> Answer:
+    _wait(connection, DATA_TIMEOUT_S)
     code, text = connection.docmd("DATA")
     if code // 100 in (4, 5):
         return _reply(code, text)
@@ -175,6 +197,7 @@ def _data(connection: smtplib.SMTP, message: bytes) -> Answer:
     # RFC 5321 section 4.5.2: a dot is put before each line that begins with one.
     stuffed = (b"\r\n" + message).replace(b"\r\n.", b"\r\n..")[2:]
     connection.send(stuffed + (b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n"))
+    _wait(connection, REPLY_TIMEOUT_S)
     try:
         code, text = connection.getreply()
     except OSError as error:
@@ -182,6 +205,12 @@ def _data(connection: smtplib.SMTP, message: bytes) -> Answer:
     if code // 100 not in (2, 4, 5):
         raise NoReplyError
     return _reply(code, text)
+
+
+def _wait(connection: smtplib.SMTP, timeout_s: float) -> None:
+    """Have the connection wait so long for a reply, or for all of what is sent to be taken."""
+    if connection.sock:
+        connection.sock.settimeout(timeout_s)
 
 
 def _reply(code: int, text: bytes | str) -> Answer:

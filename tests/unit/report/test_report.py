@@ -43,6 +43,7 @@ class Outbox:
         recipients: Sequence[str],
         message: bytes,
         on_part: Callable[[Delivery], object] = lambda _: None,
+        may_send: Callable[[], object] = lambda: None,
     ) -> Delivery:
         if self.error:
             raise self.error

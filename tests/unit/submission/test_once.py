@@ -1,15 +1,26 @@
 """A claimed mail goes out once: its claim is renewed on the way, and says in the end who has it."""
 
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 
 from rig.servers.memory_store import MemoryStore
-from tests.unit.submission.mailers import ANN, BOB, CAT, MESSAGE, SENDER
+from rig.servers.smtp_server import SmtpServer
+from tests.unit.submission import mailers
+from tests.unit.submission.mailers import ANN, BOB, CAT, MESSAGE, SENDER, Pauses
 from tests.unit.sweep.sweeps import Transport, mailer
 from woomera_milter.errors import TemporaryError
 from woomera_milter.store.claims import Claim, Claims, LostClaimError, State
-from woomera_milter.submission.mailer import MAX_RECIPIENTS, Delivery, Refusal, UnknownOutcomeError
+from woomera_milter.submission.answers import LONGEST_END_S
+from woomera_milter.submission.mailer import (
+    MAX_RECIPIENTS,
+    Delivery,
+    Mailer,
+    Refusal,
+    UnknownOutcomeError,
+    UnsentError,
+)
 from woomera_milter.submission.once import ClaimedMail, RefusedError
 
 LEASE = timedelta(minutes=15)
@@ -133,3 +144,112 @@ def test_a_failure_that_cannot_be_recorded_is_logged(
     store.objects.clear()
     assert mail.fail(TemporaryError("the relay is down")) is None
     assert "not-recorded id=id-1 reason=claim" in caplog.text
+
+
+class SlowRelay(SmtpServer):
+    """Takes so long over each recipient, on the clock of the bucket and of the sender; then `meanwhile`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.rcpt_s = 0.0
+        self.meanwhile: Callable[[], object] = lambda: None
+        self._store = store
+        self.before_reply = self._hear
+
+    def _hear(self, command: str) -> None:
+        if command.startswith("RCPT"):
+            self.now_s += self.rcpt_s
+            self._store.advance(timedelta(seconds=self.rcpt_s))
+            self.meanwhile()
+
+    def taken(self, claims: Claims) -> ClaimedMail:
+        claim = claims.take("key")
+        assert claim
+        return ClaimedMail(claims, claim, "id-1", lambda: self.now_s)
+
+
+@pytest.fixture
+def relay(store: MemoryStore) -> Iterator[SlowRelay]:
+    with SlowRelay(store) as relay:
+        yield relay
+
+
+@pytest.fixture
+def by_relay(relay: SlowRelay, pauses: Pauses) -> Iterator[Mailer]:
+    with mailers.mailer(pauses, host=relay.host, port=relay.port) as by_relay:
+        yield by_relay
+
+
+def test_who_is_overtaken_while_recipients_are_named_sends_no_message(
+    relay: SlowRelay, by_relay: Mailer, claims: Claims, store: MemoryStore
+) -> None:
+    relay.rcpt_s = LEASE.total_seconds() / 2
+    overtaken = 0
+
+    def overtake() -> None:
+        nonlocal overtaken
+        overtaken += bool(Claims(store, "host-2", LEASE).take("key"))
+
+    relay.meanwhile = overtake
+    with pytest.raises(LostClaimError):
+        relay.taken(claims).hand_over(by_relay, SENDER, [ANN, BOB, CAT], MESSAGE)
+    assert overtaken == 1
+    assert (relay.heard[-1], relay.messages) == ("RSET", [])
+
+
+def test_a_message_is_sent_after_slow_recipients_with_a_lease_that_outlives_the_reply(
+    relay: SlowRelay, by_relay: Mailer, claims: Claims, store: MemoryStore
+) -> None:
+    relay.rcpt_s = LEASE.total_seconds() / 2 - 1
+    mail = relay.taken(claims)
+    delivery = mail.hand_over(by_relay, SENDER, [ANN, BOB], MESSAGE)
+    assert relay.messages == [MESSAGE]
+
+    store.advance(timedelta(seconds=LONGEST_END_S))
+    assert Claims(store, "host-2", LEASE).take("key") is None
+    assert mail.finish(delivery, {}).accepted == [ANN, BOB]
+
+
+def test_a_quick_transaction_renews_nothing(
+    relay: SlowRelay, by_relay: Mailer, claims: Claims, store: MemoryStore
+) -> None:
+    mail = relay.taken(claims)
+    store.restart()
+    mail.hand_over(by_relay, SENDER, [ANN, BOB], MESSAGE)
+    assert [what for what, _ in store.operations] == ["replace"]
+
+
+def test_where_the_lease_cannot_be_renewed_the_message_is_put_off(
+    relay: SlowRelay, by_relay: Mailer, claims: Claims, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise TemporaryError("S3 is away", reason="store")
+
+    relay.rcpt_s = LEASE.total_seconds() / 2
+    relay.meanwhile = lambda: monkeypatch.setattr(store, "replace_json", fail)
+    mail = relay.taken(claims)
+    with pytest.raises(UnsentError, match="S3 is away") as raised:
+        mail.hand_over(by_relay, SENDER, [ANN], MESSAGE)
+    assert raised.value.delivery == Delivery()
+    assert (relay.heard[-1], relay.messages) == ("RSET", [])
+    monkeypatch.undo()
+    failed = mail.fail(raised.value)
+    assert failed
+    assert not failed.may_repeat
+
+
+def test_where_renewing_takes_too_long_the_message_is_put_off(
+    relay: SlowRelay, by_relay: Mailer, claims: Claims, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_json = store.replace_json
+
+    def slowly(key: str, value: object, etag: str) -> str | None:
+        relay.now_s += 61
+        return replace_json(key, value, etag)
+
+    relay.rcpt_s = 100
+    relay.meanwhile = lambda: monkeypatch.setattr(store, "replace_json", slowly)
+    with pytest.raises(UnsentError, match="renewing the claim took too long"):
+        relay.taken(claims).hand_over(by_relay, SENDER, [ANN], MESSAGE)
+    assert (relay.heard[-1], relay.messages) == ("RSET", [])

@@ -42,6 +42,7 @@ class Outbox:
         recipients: Sequence[str],
         message: bytes,
         on_part: Callable[[Delivery], object] = lambda _: None,
+        may_send: Callable[[], object] = lambda: None,
     ) -> Delivery:
         if self.error:
             raise self.error
@@ -69,7 +70,14 @@ class Transport:
         self.recipients: list[str] = []
         self.meanwhile = meanwhile
 
-    def deliver(self, envelope_sender: str, recipients: Sequence[str], message: bytes) -> dict[str, Answer]:
+    def deliver(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        may_send: Callable[[], object],
+    ) -> dict[str, Answer]:
+        may_send()
         self.meanwhile()
         self.recipients += recipients
         return dict.fromkeys(recipients, Answer(ReplyKind.ACCEPTED, "250 Ok"))
