@@ -11,6 +11,7 @@ Every error says what was attempted, what went wrong and what to do about it; it
 holds a link, a key or any part of a message. Exit statuses are those of sysexits(3).
 """
 
+import ssl
 from enum import StrEnum
 
 EX_TEMPFAIL = 75
@@ -76,6 +77,15 @@ class WoomeraError(Exception):
         self.problem = problem
         self.remedy = remedy
         self.reason = reason
+
+
+def in_words(error: OSError) -> str:
+    """Say what went wrong with a connection: the system's own words, or ours where it has none."""
+    if isinstance(error, TimeoutError):
+        return "no answer came in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate cannot be trusted ({error.verify_message})"
+    return error.strerror or "it ended the conversation"  # smtplib's own errors have no words of the system
 
 
 class TemporaryError(WoomeraError):

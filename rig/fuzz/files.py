@@ -40,7 +40,7 @@ from woomera_milter.message.stream import WINDOW_BYTES
 from woomera_milter.message.wire import Form, WireMessage, wire_form
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.session import OverLimit, Replacement, Session
-from woomera_milter.store.objects import Listed
+from woomera_milter.store.answers import Listed
 from woomera_milter.sweep.copies import fetch
 
 _ALLOWANCE_BYTES = 2048

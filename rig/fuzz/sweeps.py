@@ -20,9 +20,9 @@ from rig.servers.memory_store import MemoryStore
 from woomera_milter import log
 from woomera_milter.message.addresses import recipients_of
 from woomera_milter.offload.offload import Offload
+from woomera_milter.store.answers import Listed
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Listed
 from woomera_milter.submission.mailer import Delivery, Mailer
 from woomera_milter.sweep.notifier import NoticeOutcome, NoticeState, Notifier, woomera_id
 

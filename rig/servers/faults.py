@@ -149,6 +149,7 @@ class FaultProxy(BackgroundServer):
             head = await link.reader.readuntil(b"\r\n\r\n")
             link.fault = self._note(head.decode("latin-1"), _body_bytes(head))
             link.reply_bytes = 0
+            link.has_body = not head.startswith(b"HEAD ")
             if isinstance(link.fault, Hang | Reset | Answer):
                 await _play_server(link.fault, head, link)
                 return
@@ -174,6 +175,7 @@ class _Link:
     server_writer: asyncio.StreamWriter
     fault: Fault = field(default_factory=Pass)
     reply_bytes: int = 0
+    has_body: bool = True
 
 
 def _body_bytes(head: bytes) -> int:
@@ -202,7 +204,7 @@ async def _relay_body(length: int, link: _Link) -> None:
 async def _relay_replies(link: _Link) -> None:
     while chunk := await link.server_reader.read(_CHUNK_BYTES):
         if isinstance(link.fault, Rewrite):
-            link.writer.write(await _rewritten(chunk, link.fault.edit, link.server_reader))
+            link.writer.write(await _rewritten(chunk, link.fault.edit, link))
         elif not isinstance(link.fault, LoseReply):
             link.writer.write(chunk)
         else:
@@ -217,19 +219,18 @@ async def _relay_replies(link: _Link) -> None:
         await link.writer.drain()
 
 
-async def _rewritten(reply: bytes, edit: Callable[[bytes], bytes], reader: asyncio.StreamReader) -> bytes:
+async def _rewritten(reply: bytes, edit: Callable[[bytes], bytes], link: _Link) -> bytes:
     if reply.startswith(b"HTTP/1.1 100"):
         return reply
     while b"\r\n\r\n" not in reply:
-        reply += await reader.read(_CHUNK_BYTES)
-    head, end, body = reply.partition(b"\r\n\r\n")
-    if b"chunked" in head.lower():
-        raise ConnectionError("replies in chunks are not rewritten")
-    while len(body) < _body_bytes(head):
-        body += await reader.read(_CHUNK_BYTES)
-    head, end, body = edit(head + end + body).partition(b"\r\n\r\n")
-    length = b"Content-Length: %d" % len(body)
-    return re.sub(rb"(?im)^content-length:.*?(?=\r?$)", length, head) + end + body
+        reply += await link.server_reader.read(_CHUNK_BYTES)
+    head, _, body = reply.partition(b"\r\n\r\n")
+    while link.has_body and len(body) < _body_bytes(head):
+        body += await link.server_reader.read(_CHUNK_BYTES)
+    head, end, body = edit(head + b"\r\n\r\n" + body).partition(b"\r\n\r\n")
+    if link.has_body:
+        head = re.sub(rb"(?im)^(content-length: *)\d+", rb"\g<1>%d" % len(body), head)
+    return head + end + body
 
 
 async def _play_server(fault: Hang | Reset | Answer, head: bytes, link: _Link) -> None:

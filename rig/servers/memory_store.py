@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from woomera_milter.clock import Deadline
 from woomera_milter.config import Storage
-from woomera_milter.store.objects import Content, Document, Listed, ListingPage, Store, StoredObject, json_of
+from woomera_milter.store.answers import Listed, ListingPage
+from woomera_milter.store.objects import Content, Document, Store, StoredObject, json_of
 
 Operation = tuple[str, str]
 """What is done, and to which key."""

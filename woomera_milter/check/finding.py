@@ -52,7 +52,7 @@ def guarded(subject: str, look: Callable[[], Iterable[Finding]]) -> Iterator[Fin
     except WoomeraError as error:
         yield failed(subject, error)
     except Exception as error:
-        # Its text could quote a link or a key, so its type and places have to do.
+        # Its text could quote a link or a key, and its type says nothing to a postmaster.
         places = ">".join(f"{Path(it.filename).name}:{it.lineno}" for it in extract_tb(error.__traceback__))
-        detail = f"could not be looked at: {type(error).__name__} at {places}"
-        yield failure(subject, detail, "a mistake of Woomera's: report it with this line")
+        detail = f"could not be looked at, because of a mistake at {places}"
+        yield failure(subject, detail, "it is Woomera's own: report it with this line")

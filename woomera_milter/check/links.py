@@ -14,7 +14,7 @@ from woomera_milter import config
 from woomera_milter.check.finding import Finding, failure, passed, warning
 from woomera_milter.check.probe import PROBE
 from woomera_milter.config.values import format_duration
-from woomera_milter.errors import Reason, TemporaryError, WoomeraError
+from woomera_milter.errors import Reason, TemporaryError, WoomeraError, in_words
 from woomera_milter.store.inspection import Bucket
 from woomera_milter.store.keys import probe_key
 from woomera_milter.store.links import Signer
@@ -117,8 +117,10 @@ def _fetch(url: str) -> tuple[int, bytes]:
         with error:
             return error.code, error.read(_MAX_ANSWER_BYTES)
     except (OSError, HTTPException) as error:
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        problem = in_words(cause) if isinstance(cause, OSError) else "its answer is no HTTP"
         raise TemporaryError(
-            f"opening a link at {urlsplit(url).hostname} failed: {type(error).__name__}",
+            f"opening a link at {urlsplit(url).hostname} failed: {problem}",
             remedy="see whether recipients can reach that host; links.endpoint_url names another",
             reason=Reason.LINKS,
         ) from error

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from woomera_milter.errors import DamagedError
 from woomera_milter.message.addresses import address_of
 from woomera_milter.report.figures import Statistics
+from woomera_milter.store.answers import Listed
 from woomera_milter.store.keys import (
     MESSAGES,
     PROCESSED,
@@ -20,7 +21,7 @@ from woomera_milter.store.keys import (
     day_of_snapshot,
     is_sidecar_key,
 )
-from woomera_milter.store.objects import Document, Listed, Store
+from woomera_milter.store.objects import Document, Store
 from woomera_milter.workers import in_parallel
 
 AT_ONCE = 16
@@ -93,4 +94,4 @@ def _add(statistics: Statistics, listed: Listed, found: Document, now: datetime)
         author = address_of(value["header_from"].encode()) or value["envelope_sender"]
         statistics.add_sidecar(value, listed.modified_at, author.lower())
     elif "state" in found.value:  # else it is the probe of conditional writes
-        statistics.add_claim(found.value, listed.modified_at, found.age)
+        statistics.add_claim(found.value, listed.modified_at, found.age or timedelta(0))

@@ -20,6 +20,7 @@ from pydantic import Field, TypeAdapter
 
 from woomera_milter.clock import rfc3339
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
+from woomera_milter.store.answers import odd
 from woomera_milter.store.documents import Moment, shaped
 from woomera_milter.store.keys import claim_key, conditional_writes_key
 from woomera_milter.store.objects import Document, Store
@@ -209,6 +210,9 @@ def _successor(mine: Claim, before: Claim | None) -> Claim:
 
 
 def _is_alive(claim: Claim, found: Document) -> bool:
+    if found.age is None:
+        what = "the server's answer lacks Date or Last-Modified"
+        raise odd(f"telling the age of the claim on {claim.key}", what)
     return found.age < timedelta(seconds=claim.lease_s)
 
 

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from urllib3.exceptions import HTTPError
 
 from woomera_milter import aws, config
+from woomera_milter.store.answers import odd
 from woomera_milter.store.failures import CREDENTIAL_ERRORS, code_of, explained
 from woomera_milter.store.keys import url
 
@@ -21,7 +23,7 @@ Answer = TypeVar("Answer")
 CONNECT_TIMEOUT_S = 5
 READ_TIMEOUT_S = 20
 # Amid a body botocore wraps some of its HTTP library's errors, and not those of TLS.
-ERRORS = (ClientError, BotoCoreError, HTTPError)
+ERRORS = (ClientError, BotoCoreError, HTTPError, ResponseParserError)
 
 
 class S3Connection:
@@ -55,6 +57,8 @@ class S3Connection:
             return operation(self._connected(instead_of=client))
         except ERRORS as error:
             raise explained(error, attempted) from error
+        except KeyError as error:  # from botocore's own look at an answer
+            raise odd(attempted, "the server's answer lacks something") from error
 
     def put_request(self, key: str, content_type: str) -> "PutObjectRequestTypeDef":
         """Return what each request that stores something has; `key` is below storage.prefix."""

@@ -3,9 +3,9 @@
 S3 API reference, "Error responses".
 """
 
-from botocore.exceptions import BotoCoreError, ClientError
-from urllib3.exceptions import HTTPError
+from botocore.exceptions import ClientError
 
+from woomera_milter import aws
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 
 # Credentials that rotated under us show as any of these; a session built anew reads the new ones.
@@ -54,7 +54,7 @@ def code_of(error: BaseException | None) -> str:
     return type(error).__name__
 
 
-def explained(error: ClientError | BotoCoreError | HTTPError, attempted: str) -> WoomeraError:
+def explained(error: Exception, attempted: str) -> WoomeraError:
     """Say what went wrong without botocore's own text, which may hold URLs and keys."""
     code = code_of(error)
     answer = error.response if isinstance(error, ClientError) else {}
@@ -65,5 +65,5 @@ def explained(error: ClientError | BotoCoreError | HTTPError, attempted: str) ->
     kind = (
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )
-    problem = f"{attempted} failed: {code}" + (f" ({status})" if status else "")
+    problem = f"{attempted} failed: {aws.in_words(error)}" + (f" ({status})" if status else "")
     return kind(problem, remedy=_REMEDIES.get(code, _DEFAULT_REMEDY), reason=Reason.STORE)

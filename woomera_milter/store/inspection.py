@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -17,10 +16,14 @@ from botocore.exceptions import ClientError
 from woomera_milter import config
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store import failures
+from woomera_milter.store.answers import http_date
 from woomera_milter.store.connection import S3Connection
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
+
+
+_BLOCKS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,7 @@ class Bucket:
                 raise
             refusal, answer = error, error.__cause__.response
         headers = answer["ResponseMetadata"]["HTTPHeaders"]
-        date = headers.get("date")
-        server_time = parsedate_to_datetime(date) if date else None
-        return BucketGreeting(headers.get("x-amz-bucket-region"), server_time, refusal)
+        return BucketGreeting(headers.get("x-amz-bucket-region"), http_date(headers.get("date")), refusal)
 
     def put(self, key: str, octets: bytes) -> str | None:
         """Store octets, encrypted as storage says; return how the server says that it encrypted them."""
@@ -78,12 +79,13 @@ class Bucket:
         )
 
     def public_access_block(self) -> Mapping[str, bool]:
-        """Return the four settings of Block Public Access."""
+        """Return the four settings of Block Public Access; what is not told is off."""
         answer: Any = self._ask(
             "looking at Block Public Access",
             lambda client: client.get_public_access_block(Bucket=self._bucket),
         )
-        return dict(answer["PublicAccessBlockConfiguration"])
+        told = answer.get("PublicAccessBlockConfiguration", {})
+        return {name: bool(told.get(name)) for name in _BLOCKS}
 
     def lifecycle_rules(self) -> Sequence[Mapping[str, Any]]:
         """Return the rules of the lifecycle, as S3's API gives them."""
@@ -91,7 +93,7 @@ class Bucket:
             "looking at the lifecycle",
             lambda client: client.get_bucket_lifecycle_configuration(Bucket=self._bucket),
         )
-        return list(answer["Rules"])
+        return list(answer.get("Rules", []))
 
     def name_of(self, key: str) -> str:
         """Return the URL by which people and tools name the object."""

@@ -122,13 +122,11 @@ class Signer:
             credentials = session.get_credentials()
             token = credentials.get_frozen_credentials().token if credentials else None
         except _MISTAKES as error:
-            raise _error(
-                f"the signing credentials cannot be had ({type(error).__name__})", _CORRECT
-            ) from error
+            raise _error(f"the signing credentials cannot be had: {aws.in_words(error)}", _CORRECT) from error
         except (BotoCoreError, ClientError, OSError, RuntimeError, ValueError) as error:
             # botocore wraps neither STS's refusals, nor keys that come expired, nor a program that is
             # missing or prints bad JSON. What asks a server or a program for keys may get them later.
-            raise _unavailable(f"the signing credentials cannot be had ({type(error).__name__})") from error
+            raise _unavailable(f"the signing credentials cannot be had: {aws.in_words(error)}") from error
         if credentials is None:
             # An instance whose metadata service is away looks like one without a role.
             self.forget_credentials()  # the client would stay without them

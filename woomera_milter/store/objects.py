@@ -5,7 +5,6 @@ refused by the server and never found out by a recipient (S3 API reference, PutO
 S3 User Guide, "Checking object integrity").
 """
 
-import contextlib
 import hashlib
 import json
 import math
@@ -15,14 +14,21 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+from datetime import datetime, timedelta
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DamagedError, WoomeraError
 from woomera_milter.store import documents
+from woomera_milter.store.answers import (
+    Continuation,
+    ListingPage,
+    age_of,
+    http_date,
+    listing_page,
+    required,
+)
 from woomera_milter.store.connection import ERRORS, S3Connection
 from woomera_milter.store.downloads import attachment_disposition, harmless_type
 from woomera_milter.store.failures import code_of, explained
@@ -67,30 +73,17 @@ class StoredObject:
     ends_at: datetime
 
 
-class Listed(NamedTuple):
-    """An object as a listing shows it; the key is below storage.prefix."""
-
-    key: str
-    size_bytes: int
-    modified_at: datetime
-    storage_class: str
-
-
-class ListingPage(NamedTuple):
-    """What one request of a listing gives: `folders` only with a delimiter; `more`: whether more follow."""
-
-    objects: list[Listed]
-    folders: list[str]
-    more: bool
-
-
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A JSON document as it was read; its age is told by the server's clock alone, in whole seconds."""
+    """A JSON document as it was read.
+
+    Its age is told by the server's clock alone, in whole seconds; None where the server does not tell it. So
+    is its ETag, "" where there is none.
+    """
 
     value: Any
     etag: str
-    age: timedelta
+    age: timedelta | None
 
 
 class Store:
@@ -154,7 +147,8 @@ class Store:
     def _put_on_condition(self, key: str, value: object, condition: dict[str, str]) -> str | None:
         for attempt in range(_CONFLICT_TRIES):
             try:
-                return self._store_json(key, value, condition)["ETag"]
+                answer = self._store_json(key, value, condition)
+                return str(required(answer, "ETag", f"storing {self.name_of(key)}"))
             except WoomeraError as error:
                 code = code_of(error.__cause__)
                 if code in {"PreconditionFailed", "NoSuchKey"}:
@@ -181,8 +175,7 @@ class Store:
                 return None
             raise
         value = json_of(octets, attempted)
-        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return Document(value, answer["ETag"], now - answer["LastModified"])
+        return Document(value, answer.get("ETag", ""), age_of(answer))
 
     def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
         """Yield the object's octets in chunks."""
@@ -200,11 +193,13 @@ class Store:
 
     def ends_at(self, key: str) -> datetime:
         """Return when the lifecycle may delete a stored object; raise PermanentError where it has gone."""
+        attempted = f"looking at {self.name_of(key)}"
         answer = self._connection.ask(
-            f"looking at {self.name_of(key)}",
+            attempted,
             lambda client: client.head_object(Bucket=self._bucket, Key=self._prefix + key),
         )
-        return _ends_at(answer.get("Expiration", ""), answer["LastModified"] + self._retention)
+        modified_at = required(answer, "LastModified", attempted)
+        return _ends_at(answer.get("Expiration", ""), modified_at + self._retention)
 
     def pages(self, prefix: str, delimiter: str = "", page_size: int = _PAGE_SIZE) -> Iterator[ListingPage]:
         """Yield what begins with `prefix` (itself below storage.prefix), in the order of the keys."""
@@ -214,23 +209,15 @@ class Store:
             "Delimiter": delimiter,
             "MaxKeys": page_size,
         }
-        attempted, skip = f"listing {self.name_of(prefix)}", len(self._prefix)
+        attempted = f"listing {self.name_of(prefix)}"
+        continuation = Continuation(attempted)
         while True:
             answer = self._connection.ask(attempted, lambda client: client.list_objects_v2(**request))
-            objects = [
-                Listed(
-                    found["Key"][skip:],
-                    found["Size"],
-                    found["LastModified"],
-                    found.get("StorageClass", "STANDARD"),
-                )
-                for found in answer.get("Contents", [])
-            ]
-            folders = [it["Prefix"][skip:] for it in answer.get("CommonPrefixes", [])]
-            yield ListingPage(objects, folders, answer["IsTruncated"])
-            if not answer["IsTruncated"]:
+            page = listing_page(answer, self._prefix, page_size, attempted)
+            yield page
+            if not page.more:
                 return
-            request["ContinuationToken"] = answer["NextContinuationToken"]
+            request["ContinuationToken"] = continuation.after(answer)
 
     def name_of(self, key: str) -> str:
         """Return the URL by which people and tools name the object, an attachment's without its file name."""
@@ -285,10 +272,9 @@ def _md5(content: Content | bytes) -> bytes:
 
 def _ends_at(expiration: str, ends_at: datetime) -> datetime:
     """Return when a lifecycle rule may delete the object, as `x-amz-expiration` and `ends_at` say."""
-    if found := re.search(r'expiry-date="([^"]+)"', expiration):
-        with contextlib.suppress(ValueError):  # not RFC 7231's date: as if there were no rule
-            return min(ends_at, parsedate_to_datetime(found[1]).astimezone(UTC))
-    return ends_at
+    found = re.search(r'expiry-date="([^"]+)"', expiration)
+    expires_at = http_date(found[1]) if found else None  # not a date: as if there were no rule
+    return min(ends_at, expires_at) if expires_at else ends_at
 
 
 def json_of(octets: bytes, attempted: str) -> Any:

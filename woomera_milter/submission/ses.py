@@ -59,7 +59,7 @@ class Ses:
         try:
             self._client = self._connect(mail, storage, region)
         except BotoCoreError as error:
-            raise self._permanent(type(error).__name__) from error
+            raise self._permanent(error) from error
 
     def _connect(self, mail: config.Mail, storage: config.Storage, region: str | None) -> Any:
         if _is_amazon(storage.endpoint_url):
@@ -99,14 +99,14 @@ class Ses:
             if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
                 raise NoReplyError from error
             raise TemporaryError(
-                f"connecting to {self.name} failed: {type(error).__name__}",
+                f"connecting to {self.name} failed: {aws.in_words(error)}",
                 remedy="see whether the network, mail.region and mail.endpoint_url are right",
                 reason=Reason.MAIL,
             ) from error
         except (HTTPClientError, ResponseParserError) as error:
             raise NoReplyError from error
         except BotoCoreError as error:
-            raise self._permanent(type(error).__name__) from error
+            raise self._permanent(error) from error
         return dict.fromkeys(recipients, Answer(ReplyKind.ACCEPTED, ""))
 
     def account(self) -> Account | None:
@@ -138,15 +138,15 @@ class Ses:
                 return None
             if code == "NotFoundException":
                 return {}
-            raise self._permanent(code, "asking") from error
+            raise self._permanent(error, "asking") from error
         except (NotConnectedError, HTTPClientError) as error:
             raise TemporaryError(
-                f"connecting to {self.name} failed: {type(error).__name__}",
+                f"connecting to {self.name} failed: {aws.in_words(error)}",
                 remedy="see whether the network, mail.region and mail.endpoint_url are right",
                 reason=Reason.MAIL,
             ) from error
         except BotoCoreError as error:
-            raise self._permanent(type(error).__name__, "asking") from error
+            raise self._permanent(error, "asking") from error
 
     def close(self) -> None:
         """Close idle connections."""
@@ -159,14 +159,17 @@ class Ses:
         if code in _THROTTLING or status >= 500:
             return Answer.of(ReplyKind.DEFERRED, text)
         if code not in _REFUSALS:
-            raise self._permanent(code) from error
+            raise self._permanent(error) from error
         together = code == "BadRequestException" and recipient_count > 1
         return Answer.of(ReplyKind.REFUSED_TOGETHER if together else ReplyKind.REFUSED, text)
 
-    def _permanent(self, code: str, attempted: str = "sending by") -> PermanentError:
+    def _permanent(self, error: Exception, attempted: str = "sending by") -> PermanentError:
         """Say what went wrong without AWS's own text, which may hold account numbers and addresses."""
-        remedy = _REMEDIES.get(code, _DEFAULT_REMEDY)
-        return PermanentError(f"{attempted} {self.name} failed: {code}", remedy=remedy, reason=Reason.MAIL)
+        words = aws.in_words(error)
+        remedy = _REMEDIES.get(
+            words if isinstance(error, ClientError) else type(error).__name__, _DEFAULT_REMEDY
+        )
+        return PermanentError(f"{attempted} {self.name} failed: {words}", remedy=remedy, reason=Reason.MAIL)
 
 
 def _is_amazon(endpoint_url: str | None) -> bool:

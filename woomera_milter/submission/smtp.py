@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from woomera_milter import config
-from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
+from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError, in_words
 from woomera_milter.submission.answers import (
     DATA_TIMEOUT_S,
     REPLY_TIMEOUT_S,
@@ -115,7 +115,7 @@ class Smtp:
                 problem = f"cannot do what mail asks for: {str(error).rstrip('.')}"
                 return self._permanent(problem, "see mail.starttls, mail.username and mail.port")
             case _:
-                problem = error.strerror or str(error) or type(error).__name__
+                problem = in_words(error)
         return TemporaryError(
             f"connecting to {self.name} failed: {problem}",
             remedy="see whether the mail server runs, and whether mail.host and mail.port are right",
@@ -181,7 +181,7 @@ def greet(host: str, port: int) -> ServerGreeting:
             return ServerGreeting(dict(connection.esmtp_features), encrypted=True)
     except OSError as error:  # smtplib's own are OSErrors too
         raise TemporaryError(
-            f"{host}:{port} does not answer as a mail server: {error.strerror or type(error).__name__}",
+            f"{host}:{port} does not answer as a mail server: {in_words(error)}",
             remedy="see whether it runs, and whether a firewall or security group lets this host reach it",
             reason=Reason.MAIL,
         ) from error

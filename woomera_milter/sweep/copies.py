@@ -24,9 +24,10 @@ from woomera_milter.message.fields import (
 from woomera_milter.message.size import Measure
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.wire import wire_form
+from woomera_milter.store.answers import Listed
 from woomera_milter.store.documents import shaped
 from woomera_milter.store.keys import record_key
-from woomera_milter.store.objects import Listed, Store
+from woomera_milter.store.objects import Store
 
 _FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
 _MAX_HEADER_BYTES = 1024 * 1024

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from woomera_milter.config.names import OWN_FOLDERS
-from woomera_milter.store.objects import Listed, Store
+from woomera_milter.store.answers import Listed
+from woomera_milter.store.objects import Store
 from woomera_milter.workers import in_parallel
 
 _DATE_FOLDER = re.compile(r"/(?:(\d{4})/(?:(\d{2})/(?:(\d{2})/)?)?)\Z", re.ASCII)

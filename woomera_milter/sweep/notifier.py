@@ -22,8 +22,9 @@ from woomera_milter.notice.notice import Composer
 from woomera_milter.offload.announcement import as_message
 from woomera_milter.offload.offload import Offload
 from woomera_milter.offload.source import Offloaded, Origin
+from woomera_milter.store.answers import Listed
 from woomera_milter.store.claims import Claim, Claims, LostClaimError
-from woomera_milter.store.objects import Listed, Store
+from woomera_milter.store.objects import Store
 from woomera_milter.submission.mailer import Delivery, Mailer
 from woomera_milter.submission.once import ClaimedMail, RefusedError, problem_of
 from woomera_milter.sweep import copies

@@ -46,7 +46,7 @@ def test_wrong_keys_are_named_and_not_shown(
 
 @pytest.mark.parametrize(
     ("keys", "code"),
-    [({}, "NoCredentialsError"), ({"profile": "missing"}, "ProfileNotFound")],
+    [({}, "there are no credentials"), ({"profile": "missing"}, "there is no such profile")],
     ids=["no credentials", "no such profile"],
 )
 def test_missing_credentials_are_named(

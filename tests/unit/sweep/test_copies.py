@@ -9,7 +9,7 @@ from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, Outbox, record, run
 from woomera_milter.clock import Deadline
 from woomera_milter.message.size import is_surely_small
-from woomera_milter.store.objects import Listed
+from woomera_milter.store.answers import Listed
 from woomera_milter.sweep import copies
 
 
