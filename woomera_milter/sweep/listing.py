@@ -1,7 +1,8 @@
 """What lies in the archive, page by page: memory stays flat, and days without anything new are left out.
 
 A date-partitioned archive (PREFIX/YYYY/MM/DD/...) is listed by days, several at once; anything else in the
-order of its keys.
+order of its keys. Four digits may be a customer's number: what looks like a year is left out only where
+there are months in it.
 """
 
 import re
@@ -15,7 +16,8 @@ from woomera_milter.store.answers import Listed
 from woomera_milter.store.objects import Store
 from woomera_milter.workers import in_parallel
 
-_DATE_FOLDER = re.compile(r"/(?:(\d{4})/(?:(\d{2})/(?:(\d{2})/)?)?)\Z", re.ASCII)
+_DATE_FOLDER = re.compile(r"(\d{4})/(?:(\d{2})/(?:(\d{2})/)?)?", re.ASCII)
+_YEARS, _MONTHS, _DAYS = range(1970, 2200), range(1, 13), range(1, 32)
 _LISTINGS_AT_ONCE = 4
 
 
@@ -72,10 +74,10 @@ class ArchiveListing:
         for folder in page.folders:
             if folder.startswith(self._own):
                 continue
-            parts = _date_parts("/" + folder)
-            if parts and since and parts < (since.year, since.month, since.day)[: len(parts)]:
+            parts = _date_parts(folder[len(self._prefix) :])
+            if len(parts) > 1 and since and parts < (since.year, since.month, since.day)[: len(parts)]:
                 continue
-            if parts and len(parts) < 3:
+            if 0 < len(parts) < 3:
                 yield from self._walk(folder, since)
             else:
                 yield folder
@@ -87,6 +89,8 @@ def lies_in_own(prefix: str, own_prefix: str) -> bool:
 
 
 def _date_parts(folder: str) -> tuple[int, ...]:
-    """Return the (year, month, day) that a folder's path ends with, as far as it goes; () if it has none."""
-    found = _DATE_FOLDER.search(folder)
-    return tuple(int(part) for part in found.groups() if part) if found else ()
+    """Return the (year, month, day) of a folder below the prefix, as far as it goes; () if it is none."""
+    found = _DATE_FOLDER.fullmatch(folder)
+    parts = tuple(int(part) for part in found.groups() if part) if found else ()
+    is_date = all(part in known for part, known in zip(parts, (_YEARS, _MONTHS, _DAYS), strict=False))
+    return parts if is_date else ()

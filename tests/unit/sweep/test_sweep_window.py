@@ -25,6 +25,7 @@ def test_days_before_the_window_are_not_listed(store: MemoryStore, outbox: Outbo
     result = run(store, outbox, tmp_path, SweepRange(date(2026, 11, 17), None))
     assert listed_prefixes(store) == [
         "archive/",
+        "archive/2025/",
         "archive/2026/",
         "archive/2026/11/",
         "archive/2026/11/17/",
@@ -49,6 +50,17 @@ def test_everything_is_every_object_of_whatever_layout(
     for key in keys:
         store.put_octets(f"archive/{key}", OVER)
     assert run(store, outbox, tmp_path).notified == len(keys)
+
+
+@pytest.mark.parametrize(
+    "folder", ["1001", "1001/11/03", "9999", "2015", "2015/inbox", "2026/03x", "2026/13", "2026/00/01"]
+)
+def test_a_folder_that_only_looks_like_a_year_is_looked_into(
+    folder: str, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(f"archive/{folder}/a.eml", OVER)
+    store.put_octets("archive/2026/11/24/host-1/b.eml", b"small")
+    assert run(store, outbox, tmp_path, SweepRange(date(2026, 11, 17), None)).notified == 1
 
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
