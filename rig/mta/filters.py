@@ -5,7 +5,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from rig.mta.packets import BODY, CHUNK_BYTES, END_OF_MESSAGE, QUIT_CONNECTION, REPLACE_BODY
+from rig.mta.packets import BODY, CHUNK_BYTES, END_OF_MESSAGE, QUIT_CONNECTION, REPLACE_BODY, REPLY
 from rig.servers.background import BackgroundServer
 from woomera_milter.check.milter_client import (
     ABORT,
@@ -15,6 +15,7 @@ from woomera_milter.check.milter_client import (
     MACROS,
     NEGOTIATE,
     QUIT,
+    RCPT,
     VERSION,
     Packet,
     offer,
@@ -23,6 +24,7 @@ from woomera_milter.check.milter_client import (
 
 _SILENT = (MACROS, ABORT, QUIT_CONNECTION)
 _BODY_ONLY = 0x36F  # SMFIP_NO*: no connect, helo, mail, rcpt, headers, end of headers, unknown, data
+_RECIPIENTS_ONLY = 0x377  # likewise, but for RCPT
 
 
 class _Filter(BackgroundServer):
@@ -63,6 +65,27 @@ class Footer(_Filter):
                     writer.write(packed(REPLACE_BODY, grown[start : start + CHUNK_BYTES]))
                 body = b""
             writer.write(packed(CONTINUE))
+            await writer.drain()
+
+
+class RecipientFilter(_Filter):
+    """A filter that refuses the recipient `refused`, as those for policies do."""
+
+    def __init__(self, refused: str) -> None:
+        super().__init__()
+        self.refused = refused
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Filter the recipients of one SMTP connection."""
+        while (packet := await _read(reader))[0] != QUIT:
+            command, data = packet
+            if command == NEGOTIATE:
+                version = min(VERSION, int.from_bytes(data[:4], "big"))
+                writer.write(packed(NEGOTIATE, offer(version, 0, _RECIPIENTS_ONLY)))
+            elif command == RCPT and self.refused.encode() in data:
+                writer.write(packed(REPLY, b"550 5.7.1 Not for them\0"))
+            elif command not in _SILENT:
+                writer.write(packed(CONTINUE))
             await writer.drain()
 
 

@@ -75,6 +75,8 @@ class Settings:
     """Likewise for the archive milter."""
     filters_before: Sequence[str] = ()
     """Sockets of filters that see each message before ours."""
+    filters_after: Sequence[str] = ()
+    """Likewise, after the main milter."""
     delivery_mode: str = "interactive"
     """`interactive` delivers before the client hears 250, `background` after it, `queue` at a queue run."""
     queue_every_s: int | None = None
@@ -139,6 +141,10 @@ def _filters(settings: Settings) -> str:
     if settings.milter_socket is not None:
         arguments = (settings.milter_socket, settings.failure_flag, settings.milter_timeouts)
         lines.append("FEATURE(`woomera', `{}', `{}', `{}')dnl\n".format(*arguments))
+    lines += [
+        f"INPUT_MAIL_FILTER(`after{number}', `S={socket}, F=T')dnl\n"
+        for number, socket in enumerate(settings.filters_after)
+    ]
     if settings.archive_socket is not None:
         lines.append(f"FEATURE(`woomera_archive', `{settings.archive_socket}')dnl\n")
     return "".join(lines)

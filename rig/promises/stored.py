@@ -16,7 +16,17 @@ from rig.promises.bucket import Bucket
 from rig.promises.notices import header_fields, require
 
 _SIDECAR_KEYS = {
-    *("id", "source", "host", "queue_id", "received_at", "envelope_sender", "recipients", "header_from"),
+    *(
+        "id",
+        "source",
+        "host",
+        "queue_id",
+        "received_at",
+        "envelope_sender",
+        "recipients",
+        "recipients_refused",
+        "header_from",
+    ),
     *("subject", "date", "message_id", "size_bytes", "sha256", "attachments", "links_expire_at", "resent"),
     *("protection", "notice_headers"),  # what resend needs besides
 }

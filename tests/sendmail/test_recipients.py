@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from rig.jobs import run_argv
 from rig.lab import Lab
 from rig.mail import messages
+from rig.mta.filters import RecipientFilter
 from rig.mta.sendmail import Sendmail
 from rig.mta.sendmail_cf import MAILER_DAEMON
 from rig.promises.bucket import Bucket
@@ -18,6 +20,7 @@ from rig.servers.ses import Transaction
 from rig.trial import Plain, Trial, hand_over
 from tests.sendmail.cases import OVER_BYTES
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial
+from woomera_milter.errors import EX_CONFIG
 
 SENDER, RECIPIENT, HIDDEN = "sender@example.com", "recipient@example.org", "hidden@example.net"
 LOCAL_USER = "daemon"
@@ -113,6 +116,26 @@ def test_recipient_named_twice_gets_one_notice(trial: Trial) -> None:
 
 def test_recipient_that_sendmail_refuses_does_not_keep_the_others_from_theirs(trial: Trial) -> None:
     trial.intercepts(Sent(over_limit(), SENDER, ("no.such.user", RECIPIENT)))
+
+
+def test_recipient_whom_a_later_filter_refuses_is_not_written_to_by_resend(make_trial: MakeTrial) -> None:
+    with RecipientFilter(refused="refused@example.org") as later:
+        lab = make_trial(filters_after=[later.socket]).lab
+        sent = Sent(over_limit(), SENDER, ("refused@example.org", RECIPIENT))
+        exchange = hand_over(lab.sendmail, sent)
+
+    assert exchange.ok
+    assert [reply.code for reply in exchange.recipients] == [550, 250]
+    assert [it.recipients for it in lab.ses.accepted] == [(RECIPIENT,)]
+    (sidecar,) = run_argv(lab.milter.command_line("list", "--json")).document
+    assert sidecar["recipients_refused"] == 1
+    assert "(1 of them refused)" in run_argv(lab.milter.command_line("list")).stdout
+    to_all = run_argv(lab.milter.command_line("resend", sidecar["id"], "--dry-run"))
+    assert to_all.status == EX_CONFIG
+    assert "1 of the 2 recipients" in to_all.stderr
+    assert "give --to and one of" in to_all.stderr
+    to_one = run_argv(lab.milter.command_line("resend", sidecar["id"], "--dry-run", "--to", RECIPIENT))
+    assert f"would go to {RECIPIENT}" in to_one.stdout
 
 
 @pytest.mark.parametrize("message", [messages.message(), over_limit()], ids=["small", "over"])

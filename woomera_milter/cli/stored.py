@@ -68,9 +68,10 @@ def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bo
 def sidecar_line(sidecar: Sidecar) -> str:
     """Return a message as the list shows it."""
     value = sidecar.value
+    refused = f" ({sidecar.refused_count} of them refused)" if sidecar.refused_count else ""
     return (
         f"{value['received_at']}  {value['id']}  {value['size_bytes']:>11,} bytes  "
-        f"<{value['envelope_sender']}> -> {', '.join(value['recipients'])}  {value['subject']}"
+        f"<{value['envelope_sender']}> -> {', '.join(value['recipients'])}{refused}  {value['subject']}"
     )
 
 

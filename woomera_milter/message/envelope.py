@@ -14,7 +14,11 @@ HIDDEN_IN_COPIES = HIDDEN_FIELDS | field_names(
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """RFC 5321's envelope: addresses without angle brackets; the null sender is ""."""
+    """RFC 5321's envelope: addresses without angle brackets; the null sender is "".
+
+    `refused_count`: so many of the recipients were refused by a later filter, and nobody tells us which.
+    """
 
     envelope_sender: str
     recipients: tuple[str, ...]
+    refused_count: int = 0

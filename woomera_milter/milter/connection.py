@@ -57,12 +57,12 @@ MACROS = {
     Milter.M_ENVFROM: "",
     Milter.M_ENVRCPT: "{rcpt_mailer}",
     Milter.M_EOH: "i {msg_size} j M",
-    Milter.M_EOM: "",
+    Milter.M_EOM: "{nrcpts}",
 }
 
 # What becomes part of keys, file names and log lines, whoever is at the other end of the socket.
 _QUEUE_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
-_SIZE = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Connection(Milter.Base):
         queue_id, msg_size = self._macro("i"), self._macro("{msg_size}")
         wants_body = self._transaction.end_headers(
             queue_id if _QUEUE_ID.fullmatch(queue_id) else "",
-            int(msg_size) if _SIZE.fullmatch(msg_size) else None,
+            int(msg_size) if _NUMBER.fullmatch(msg_size) else None,
             [name for macro in ("j", "M") if (name := self._macro(macro))],
         )
         return CONTINUE if wants_body else ACCEPT
@@ -213,6 +213,9 @@ class Connection(Milter.Base):
         """End of message: decide, and carry it out."""
         if self._transaction is None:
             return self._role.on_trouble
+        recipient_count = self._macro("{nrcpts}")
+        if _NUMBER.fullmatch(recipient_count):
+            self._transaction.keep_recipients(int(recipient_count))
         with self._in_hand():
             answer = self._answer(self._transaction.end_message(self))
         self._end_transaction()

@@ -39,6 +39,7 @@ class Transaction(ABC):
     def __init__(self, envelope_sender: str) -> None:
         self._envelope_sender = envelope_sender
         self._recipients: list[str] = []
+        self._refused_count = 0
         self._mailers: set[str] = set()
         self._headers: list[HeaderField] = []
 
@@ -47,13 +48,17 @@ class Transaction(ABC):
         self._recipients.append(address)
         self._mailers.add(mailer)
 
+    def keep_recipients(self, count: int) -> None:
+        """Hear how many recipients other filters have left of those that were taken."""
+        self._refused_count = max(0, len(self._recipients) - count)
+
     def add_header(self, name: str, value: bytes) -> None:
         """Take a header field: the octets after the colon, folds as LF and white space."""
         self._headers.append(HeaderField(name, value.replace(b"\n", b"\r\n")))
 
     @property
     def _envelope(self) -> Envelope:
-        return Envelope(self._envelope_sender, tuple(self._recipients))
+        return Envelope(self._envelope_sender, tuple(self._recipients), self._refused_count)
 
     def _fields(self) -> Iterator[tuple[bytes, bool]]:
         """Yield each header field in wire form, and whether the message is stored with it."""

@@ -190,6 +190,7 @@ def _sidecar(
         "received_at": rfc3339(origin.received_at),
         "envelope_sender": envelope.envelope_sender,
         "recipients": list(envelope.recipients),
+        "recipients_refused": envelope.refused_count,
         "header_from": facts.header_from,
         "subject": facts.subject,
         "date": facts.date,

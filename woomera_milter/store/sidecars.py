@@ -26,6 +26,7 @@ class _Shape(BaseModel, strict=True):
     received_at: Moment
     envelope_sender: str
     recipients: list[str]
+    recipients_refused: Annotated[int, Field(ge=0)] = 0
     header_from: str
     subject: str
     size_bytes: int
@@ -53,6 +54,11 @@ class Sidecar:
     def received_at(self) -> datetime:
         """When the message came to us."""
         return datetime.fromisoformat(self.value["received_at"])
+
+    @property
+    def refused_count(self) -> int:
+        """How many recipients a filter refused, of whom nobody knows which; older sidecars never tell."""
+        return int(self.value.get("recipients_refused", 0))
 
     def matches(self, sender: str, recipient: str) -> bool:
         """Tell whether sender and recipient contain these texts, in whatever case; "" matches all."""

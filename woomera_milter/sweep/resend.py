@@ -138,6 +138,13 @@ class Resend:
 def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
     recipients = tuple(sidecar.value["recipients"])
     if only_to is None:
+        if sidecar.refused_count:
+            raise PermanentError(
+                f"{sidecar.refused_count} of the {len(recipients)} recipients of {sidecar.value['id']} were"
+                " refused by another mail filter, which does not say who",
+                remedy=f"give --to and one of {', '.join(recipients)}",
+                reason=Reason.RECIPIENTS,
+            )
         return recipients
     one = tuple(it for it in recipients if it.lower() == only_to.lower())
     if not one:

@@ -85,7 +85,7 @@ def test_milter_asks_for_no_macro_that_it_does_not_read(port: int) -> None:
 
     assert answer is not None
     lists = re.findall(rb"....([^\0]*)\0", answer[12:], re.DOTALL)
-    assert b" ".join(lists).split() == [b"{rcpt_mailer}", b"i", b"{msg_size}", b"j", b"M"]
+    assert b" ".join(lists).split() == [b"{rcpt_mailer}", b"{nrcpts}", b"i", b"{msg_size}", b"j", b"M"]
 
 
 def test_mta_that_cannot_be_asked_for_macros_is_served(port: int) -> None:

@@ -75,6 +75,23 @@ def test_body_is_asked_for_unless_msg_size_proves_the_message_small(
     assert session.end_headers("4AO9Xk1S012345", msg_size) == wants_body
 
 
+@pytest.mark.parametrize(("kept", "refused"), [(None, 0), (2, 0), (1, 1), (3, 0)])
+def test_recipients_that_a_later_filter_refused_are_counted(
+    kept: int | None, refused: int, make_session: MakeSession
+) -> None:
+    interceptor = Interceptions(replaces)
+    session = make_session(interceptor)
+    session.add_recipient("other@example.org", "relay")
+    receive(session)
+    if kept is not None:
+        session.keep_recipients(kept)
+
+    session.decide(no_progress)
+
+    [over] = interceptor.asked
+    assert over.envelope.refused_count == refused
+
+
 def test_message_that_is_not_for_the_relay_passes(make_session: MakeSession) -> None:
     session = make_session(Interceptions(lambda over, deadline: None))
 
