@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from woomera_milter.milter.counters import Amount, FailedMessage, Tally
+from woomera_milter.clock import moment
+from woomera_milter.store.documents import written
+from woomera_milter.store.tallies import Amount, FailedMessage, Tally
 
 DAYS = 30
 _PAGE = 1000
@@ -104,7 +106,7 @@ def _snapshot(key: str) -> bytes:
     tally = Tally(passed=Amount(9000, 400_000_000), intercepted=Amount(5, 90_000_000))
     tally.store_seconds["0.5"] = 5
     tally.failed["store"] = 1
-    tally.recent_failures.append(FailedMessage("6AO00001S01234", "store", f"{day}T10:00:00Z"))
+    tally.recent_failures.append(FailedMessage("6AO00001S01234", "store", moment(f"{day}T10:00:00Z")))
     about = {
         "source": "milter",
         "host": name[:8],
@@ -114,7 +116,7 @@ def _snapshot(key: str) -> bytes:
         "every_s": 300,
         "stopped": False,
     }
-    return json.dumps(about | tally.document(), indent=1).encode()
+    return json.dumps(about | written(tally), indent=1).encode()
 
 
 def _sidecar(key: str) -> bytes:

@@ -5,6 +5,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
 from woomera_milter.errors import DeadlineError
 
@@ -23,6 +26,25 @@ def moment(text: str) -> datetime:
 def rfc3339(moment: datetime) -> str:
     """Write a moment as it stands in documents and figures: in UTC, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_moment(value: object) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    return moment(value if isinstance(value, str) else "")
+
+
+def _is_moment(text: str) -> str:
+    moment(text)
+    return text
+
+
+_SHOWN = WithJsonSchema({"type": "time (RFC 3339)"})
+Moment = Annotated[datetime, BeforeValidator(_read_moment), PlainSerializer(rfc3339), _SHOWN]
+"""A time in a document; it is written in UTC, to the second."""
+
+MomentText = Annotated[str, AfterValidator(_is_moment), _SHOWN]
+"""The same where it stays as it stands in JSON."""
 
 
 class Deadline:

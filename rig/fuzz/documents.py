@@ -22,7 +22,7 @@ from rig.servers.memory_store import MemoryStore
 from woomera_milter.archive import journal
 from woomera_milter.archive.shipper import Shipper
 from woomera_milter.archive.spool import Copy
-from woomera_milter.cli.stored import sidecar_line
+from woomera_milter.cli.stored import line_of
 from woomera_milter.config import Report
 from woomera_milter.errors import PermanentError, WoomeraError
 from woomera_milter.report import report, view
@@ -30,7 +30,8 @@ from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
 from woomera_milter.report.reader import Reader
 from woomera_milter.store import sidecars
-from woomera_milter.store.claims import Claims, State
+from woomera_milter.store.claims import Claims
+from woomera_milter.store.documents import State
 from woomera_milter.store.keys import claim_key
 from woomera_milter.store.links import Signer
 from woomera_milter.submission.mailer import Mailer
@@ -166,7 +167,7 @@ def _sidecar(data: bytes) -> Hashable:
     listed = sidecars.newest_first(store, _NOW - timedelta(days=9), damaged.append)
     found = [it for it in listed if it.matches("s@", "a@")]
     for it in found:
-        sidecar_line(it).encode()
+        line_of(it.sidecar).encode()
     resend.run(_ID, None, dry_run=True)
     resent = resend.run(_ID, None, dry_run=False)
     return len(found), len(resent.accepted).bit_length()
@@ -184,13 +185,13 @@ def _claim(data: bytes) -> Hashable:
 def _record(data: bytes) -> Hashable:
     record = copies.record_of(_bucket({_RECORD_KEY: data}), KEY)
     outcome = bench().sweep({KEY: _MESSAGE, _RECORD_KEY: data})
-    return outcome.state, record and (record.by_us, len(record.envelope.recipients).bit_length())
+    return outcome.state, record and (record.by_us, len(record.recipients).bit_length())
 
 
 def _watermark(data: bytes) -> Hashable:
     store = _bucket({"sweep/watermark.json": data})
     before = watermark.load(store, "archive/")
-    span = before.next_range(_NOW) if before else watermark.EVERYTHING
+    span = watermark.next_range(before, _NOW)
     watermark.save(store, watermark.advanced(before, "archive/", span, _NOW, [_NOW]))
     return before is None, span.is_full
 

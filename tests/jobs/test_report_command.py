@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rig.jobs import Jobs, over_limit, text_of
-from woomera_milter.milter.counters import Amount, Tally
+from woomera_milter.store.documents import written
+from woomera_milter.store.tallies import Amount, Tally
 
 UNTIL = ["--until", "2026-10-21"]
 ADMINS = ["postmaster@example.com", "second@example.org"]
@@ -26,7 +27,7 @@ def snapshot(**changes: Any) -> bytes:
         "stopped": False,
     }
     counts = Tally(passed=Amount(7, 700), intercepted=Amount(2, 30_000_000))
-    return json.dumps(about | counts.document() | changes).encode()
+    return json.dumps(about | written(counts) | changes).encode()
 
 
 def configure(jobs: Jobs, **report: Any) -> Jobs:

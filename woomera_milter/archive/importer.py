@@ -10,18 +10,18 @@ import os
 import re
 import socket
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from woomera_milter import log
 from woomera_milter.archive import mbox
 from woomera_milter.archive.shipper import Result, Shipper, ShippingObserver
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.message.wire import Form, WireMessage
+from woomera_milter.store.documents import CopyRecord
 
 LOCK_TIMEOUT_S = 10.0
 STILL_WRITTEN_S = 60.0
@@ -53,15 +53,15 @@ class Imported:
         """Of a whole file; 0 where it has gone by now, which shipping it will tell."""
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def envelope(self) -> Mapping[str, Any]:
-        """What is known of it."""
-        return {
-            "envelope_sender": self.envelope_sender,
-            "recipients": [],
-            "archived_at": self.delivered_at.isoformat().replace("+00:00", "Z"),
-            "host": socket.gethostname(),
-            "source": "import",
-        }
+    def record(self) -> CopyRecord:
+        """What is known of its envelope."""
+        return CopyRecord(
+            envelope_sender=self.envelope_sender,
+            recipients=[],
+            archived_at=self.delivered_at.isoformat().replace("+00:00", "Z"),
+            host=socket.gethostname(),
+            source="import",
+        )
 
     @contextlib.contextmanager
     def open(self) -> Iterator[WireMessage]:

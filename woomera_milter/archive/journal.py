@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from woomera_milter import log
 from woomera_milter.errors import Reason, WoomeraError
-from woomera_milter.milter import snapshots
-from woomera_milter.milter.counters import Amount
+from woomera_milter.store.documents import ArchiveDay, Backlog, written
 from woomera_milter.store.keys import archive_day_key
+from woomera_milter.store.tallies import Amount
 
 if TYPE_CHECKING:
     from woomera_milter.archive.spool import ArchiveSpool
@@ -59,12 +59,12 @@ def tell_report(store: "Store", spool: "ArchiveSpool") -> None:
     now, host = datetime.now(UTC), socket.gethostname()
     try:
         waiting = spool.copies()
-        backlog = Amount(len(waiting), sum(copy.size_bytes for copy in waiting))
         oldest_at = min((copy.kept_at() for copy in waiting[:1]), default=None)
+        backlog = Backlog(len(waiting), sum(copy.size_bytes for copy in waiting), oldest_at)
         days = {now.date(): Amount()} | by_day(spool.folder)
         for day, archived in days.items():
-            document = snapshots.archive_document(day, host, now, archived, backlog, oldest_at)
-            store.put_json(archive_day_key(day, host), document)
+            document = ArchiveDay(host=host, day=day, written_at=now, archived=archived, backlog=backlog)
+            store.put_json(archive_day_key(day, host), written(document))
         forget_before(spool.folder, now.date())
     except (WoomeraError, OSError) as error:
         log.not_counted(Reason.ARCHIVE, str(error))

@@ -5,12 +5,12 @@ before it removed the copy, lands on itself.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from woomera_milter import log
 from woomera_milter.archive import journal
@@ -18,6 +18,7 @@ from woomera_milter.archive.spool import ArchiveSpool, CopyError
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DamagedError, PermanentError, Reason, WoomeraError
 from woomera_milter.message.wire import WireMessage
+from woomera_milter.store.documents import CopyRecord, written
 from woomera_milter.store.keys import copy_key, record_key
 from woomera_milter.store.objects import Store
 
@@ -39,8 +40,8 @@ class Shipment(Protocol):
     def name(self) -> str:
         """By which people find it on this host."""
 
-    def envelope(self) -> Mapping[str, Any]:
-        """Return what is stored beside it; `archived_at` and `host` make the key. Raise CopyError."""
+    def record(self) -> CopyRecord:
+        """Return what is stored beside it; its `archived_at` is a time. Raise CopyError."""
 
     def open(self) -> AbstractContextManager[WireMessage]:
         """Open the message and hash it; raise CopyError or OSError."""
@@ -154,13 +155,14 @@ class Shipper:
 
     def _ship(self, shipment: Shipment) -> tuple[str, int]:
         try:
-            envelope = shipment.envelope()
+            record = shipment.record()
             with shipment.open() as message:
-                archived_at = datetime.fromisoformat(envelope["archived_at"])
-                key = copy_key(self._prefix, str(envelope["host"]), archived_at, message.sha256)
+                key = copy_key(
+                    self._prefix, record.host, datetime.fromisoformat(record.archived_at), message.sha256
+                )
                 if self._store is not None:
                     deadline = Deadline(STORE_TIMEOUT_S, "the 15 minutes that one message may take")
-                    self._store.put_json(record_key(key), envelope, deadline)
+                    self._store.put_json(record_key(key), written(record), deadline)
                     self._store.put(key, message, "message/rfc822", deadline, datetime.now(UTC))
                     log.archived(shipment.name, key, size_bytes=message.size_bytes)
             if self._store is not None:

@@ -11,20 +11,20 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from woomera_milter.archive import journal
 from woomera_milter.clock import moment
 from woomera_milter.config.values import format_size
-from woomera_milter.errors import Reason, TemporaryError
+from woomera_milter.errors import DamagedError, Reason, TemporaryError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.wire import Form, WireMessage
-from woomera_milter.store.documents import parsed
+from woomera_milter.store.documents import CopyRecord, parsed, validated, written
 
 _UNFINISHED = ".unfinished-"
 _LOCK_NAME = ".lock"
@@ -141,17 +141,17 @@ class Draft:
     def keep(self, envelope: Envelope, host: str, queue_id: str, archived_at: datetime) -> str:
         """Make it a copy that outlives a power cut, and return its name."""
         name = f"{archived_at:%Y%m%dT%H%M%S.%fZ}-{queue_id if queue_id.isalnum() else secrets.token_hex(4)}"
-        described = {
-            "envelope_sender": envelope.envelope_sender,
-            "recipients": envelope.recipients,
-            "archived_at": archived_at.isoformat().replace("+00:00", "Z"),
-            "host": host,
-            "source": "archive-milter",
-        }
+        record = CopyRecord(
+            envelope_sender=envelope.envelope_sender,
+            recipients=list(envelope.recipients),
+            archived_at=archived_at.isoformat().replace("+00:00", "Z"),
+            host=host,
+            source="archive-milter",
+        )
         try:
             os.fsync(self._fd)
             with Draft(self._folder) as envelope_draft:
-                envelope_draft.write(json.dumps(described, ensure_ascii=False).encode())
+                envelope_draft.write(json.dumps(written(record), ensure_ascii=False).encode())
                 os.fsync(envelope_draft._fd)
                 # A file system that keeps a journal keeps the order of renames through a power cut, too.
                 envelope_draft._path.rename(self._folder / f"{name}.json")
@@ -199,19 +199,21 @@ class Copy:
         finally:
             os.close(fd)
 
-    def envelope(self) -> Mapping[str, Any]:
+    def record(self) -> CopyRecord:
         """Return what NAME.json says; raise CopyError where it is missing or damaged."""
         path = self.path.with_suffix(".json")
         try:
-            value = parsed(path.read_bytes())
-            moment(value["archived_at"]), value["host"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            record = validated(CopyRecord, parsed(path.read_bytes()), str(path))
+            moment(record.archived_at)
+            if not record.host:
+                raise ValueError("no host")  # noqa: TRY301 - as the others
+        except (OSError, ValueError, DamagedError) as error:
             raise CopyError(
                 f"{path} does not tell the envelope of the copy beside it ({type(error).__name__})",
                 remedy="restore it, or have the .eml imported from a Maildir (woomera archive --maildir)",
                 reason=Reason.ENVELOPE,
             ) from error
-        return dict(value)
+        return record
 
     @property
     def size_bytes(self) -> int:

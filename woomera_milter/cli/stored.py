@@ -12,7 +12,7 @@ from woomera_milter.cli.output import say, say_error, say_json
 from woomera_milter.clock import rfc3339
 from woomera_milter.errors import DamagedError
 from woomera_milter.store import sidecars as stored
-from woomera_milter.store.sidecars import Sidecar
+from woomera_milter.store.documents import Sidecar, written
 from woomera_milter.submission import mailer
 from woomera_milter.sweep.resend import Resent
 
@@ -36,10 +36,10 @@ def list_command(
         sidecars = stored.newest_first(store, since, damaged.append)
     found = (it for it in sidecars if it.matches(sender, recipient))
     if as_json:
-        say_json([it.value for it in found])
+        say_json([written(it.sidecar) for it in found])
     else:
-        for sidecar in found:
-            say(sidecar_line(sidecar))
+        for message in found:
+            say(line_of(message.sidecar))
     for error in damaged:
         say_error(error)
     if damaged:
@@ -65,13 +65,12 @@ def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bo
         sys.exit(EX_PARTLY)
 
 
-def sidecar_line(sidecar: Sidecar) -> str:
+def line_of(sidecar: Sidecar) -> str:
     """Return a message as the list shows it."""
-    value = sidecar.value
-    refused = f" ({sidecar.refused_count} of them refused)" if sidecar.refused_count else ""
+    refused = f" ({sidecar.recipients_refused} of them refused)" if sidecar.recipients_refused else ""
     return (
-        f"{value['received_at']}  {value['id']}  {value['size_bytes']:>11,} bytes  "
-        f"<{value['envelope_sender']}> -> {', '.join(value['recipients'])}{refused}  {value['subject']}"
+        f"{rfc3339(sidecar.received_at)}  {sidecar.id}  {sidecar.size_bytes:>11,} bytes  "
+        f"<{sidecar.envelope_sender}> -> {', '.join(sidecar.recipients)}{refused}  {sidecar.subject}"
     )
 
 

@@ -6,107 +6,10 @@ failed. No address, subject or link is ever counted; those stand in sidecars alo
 
 import threading
 import time
-from bisect import bisect_left
-from collections import Counter, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple, Self
 
-from woomera_milter.clock import rfc3339
-
-_BUCKET_ENDS_S = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-STORE_BUCKETS = (*(f"{end:g}" for end in _BUCKET_ENDS_S), "more")
-"""Times to store an intercepted message: each bucket's name is its upper bound in seconds.
-
-A time is in the first bucket that it does not exceed, and in no other, so that hosts add up.
-"""
-
-_RECENT_FAILURES = 20
-
-
-@dataclass(slots=True)
-class Amount:
-    """So many messages, and the octets of all of them."""
-
-    count: int = 0
-    size_bytes: int = 0
-
-    def add(self, size_bytes: int) -> None:
-        """Count one."""
-        self.count += 1
-        self.size_bytes += size_bytes
-
-    def merge(self, other: "Amount") -> None:
-        """Count all of another's."""
-        self.count += other.count
-        self.size_bytes += other.size_bytes
-
-    def document(self) -> dict[str, int]:
-        """Return it as it stands in JSON."""
-        return {"count": self.count, "bytes": self.size_bytes}
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `document` wrote; raise KeyError or ValueError where it is something else."""
-        return cls(int(document["count"]), int(document["bytes"]))
-
-
-class FailedMessage(NamedTuple):
-    """One attempt that failed; `at` is RFC 3339 in UTC."""
-
-    queue_id: str
-    reason: str
-    at: str
-
-
-@dataclass(slots=True)
-class Tally:
-    """The counts of one process and day, or a sum of such.
-
-    `passed_over_limit` are those among the failed that `on_failure: pass` sent on their way to a relay
-    which refuses them. `recent_failures` are the last few.
-    """
-
-    passed: Amount = field(default_factory=Amount)
-    intercepted: Amount = field(default_factory=Amount)
-    failed: Counter[str] = field(default_factory=Counter)
-    passed_over_limit: int = 0
-    store_seconds: Counter[str] = field(default_factory=Counter)
-    recent_failures: deque[FailedMessage] = field(default_factory=lambda: deque(maxlen=_RECENT_FAILURES))
-
-    def merge(self, other: "Tally") -> None:
-        """Add another's counts."""
-        self.passed.merge(other.passed)
-        self.intercepted.merge(other.intercepted)
-        self.failed.update(other.failed)
-        self.passed_over_limit += other.passed_over_limit
-        self.store_seconds.update(other.store_seconds)
-        self.recent_failures.extend(other.recent_failures)
-
-    def document(self) -> dict[str, Any]:
-        """Return it as it stands in JSON."""
-        return {
-            "passed": self.passed.document(),
-            "intercepted": self.intercepted.document(),
-            "failed": dict(self.failed),
-            "passed_over_limit": self.passed_over_limit,
-            "store_seconds": {bucket: self.store_seconds[bucket] for bucket in STORE_BUCKETS},
-            "recent_failures": [it._asdict() for it in self.recent_failures],
-        }
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `document` wrote; raise KeyError, TypeError or ValueError where it is something else."""
-        tally = cls(
-            passed=Amount.of(document["passed"]),
-            intercepted=Amount.of(document["intercepted"]),
-            failed=Counter({str(reason): int(count) for reason, count in document["failed"].items()}),
-            passed_over_limit=int(document["passed_over_limit"]),
-            store_seconds=Counter({it: int(document["store_seconds"][it]) for it in STORE_BUCKETS}),
-        )
-        tally.recent_failures.extend(FailedMessage(**it) for it in document["recent_failures"])
-        return tally
+from woomera_milter.store.tallies import FailedMessage, Tally, bucket_of
 
 
 class Counters:
@@ -130,7 +33,7 @@ class Counters:
         with self._lock:
             tally = self._current()
             tally.intercepted.add(size_bytes)
-            tally.store_seconds[STORE_BUCKETS[bisect_left(_BUCKET_ENDS_S, store_s)]] += 1
+            tally.store_seconds[bucket_of(store_s)] += 1
 
     def failed(self, queue_id: str, reason: str, *, passed: bool) -> None:
         """An over-limit message could not be handled; `passed`: it went on to the relay all the same."""
@@ -139,7 +42,7 @@ class Counters:
             tally.failed[reason] += 1
             tally.passed_over_limit += passed
             at = datetime.fromtimestamp(self._clock(), UTC)
-            tally.recent_failures.append(FailedMessage(queue_id, reason, rfc3339(at)))
+            tally.recent_failures.append(FailedMessage(queue_id, reason, at))
 
     def by_day(self) -> dict[date, Tally]:
         """Return copies of the tallies that are kept; today's is always among them."""
@@ -154,7 +57,7 @@ class Counters:
     def forget_before(self, day: date) -> None:
         """Drop the tallies of earlier days."""
         with self._lock:
-            self._tallies = {it: tally for it, tally in self._tallies.items() if it >= day}
+            self._tallies = {kept: tally for kept, tally in self._tallies.items() if kept >= day}
 
     def _current(self) -> Tally:
         """Return today's tally; a comparison is all that most calls cost."""

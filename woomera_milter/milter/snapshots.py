@@ -8,34 +8,18 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from woomera_milter import log
-from woomera_milter.clock import rfc3339
 from woomera_milter.errors import WoomeraError
-from woomera_milter.milter.counters import Amount, Counters, Tally
+from woomera_milter.milter.counters import Counters
+from woomera_milter.store.documents import MilterDay, written
 from woomera_milter.store.keys import milter_day_key
-
-if TYPE_CHECKING:  # else the archive milter would load boto3 for the form of a document
-    from woomera_milter.store.objects import Store
+from woomera_milter.store.objects import Store
+from woomera_milter.store.tallies import Tally
 
 _STOP_TIMEOUT_S = 3.0
 """How long a milter that was told to end waits for its last snapshot."""
-
-
-def archive_document(
-    day: date, host: str, now: datetime, archived: Amount, backlog: Amount, oldest_at: datetime | None
-) -> dict[str, Any]:
-    """Return what an archive run leaves: `archived` that day; `backlog`, and its oldest, as of now."""
-    oldest = rfc3339(oldest_at) if oldest_at else None
-    return {
-        "source": "archive",
-        "host": host,
-        "day": day.isoformat(),
-        "written_at": rfc3339(now),
-        "archived": archived.document(),
-        "backlog": backlog.document() | {"oldest_at": oldest},
-    }
 
 
 class SnapshotWriter:
@@ -70,10 +54,18 @@ class SnapshotWriter:
         for day, tally in self._counters.by_day().items():
             if self._complete.get(day) == tally:
                 continue
-            document = self._document(day, now, stopped=stopped) | tally.document()
+            document = MilterDay(
+                host=self._host,
+                day=day,
+                started_at=self._started_at,
+                written_at=now,
+                every_s=int(self._every.total_seconds()),
+                stopped=stopped,
+            )
+            document.merge(tally)
             key = milter_day_key(day, self._host, self._started_at)
             try:
-                self._store.put_json(key, document)
+                self._store.put_json(key, written(document))
             except WoomeraError as error:
                 if not self._is_failing:
                     log.not_counted(error.reason, str(error))
@@ -86,17 +78,6 @@ class SnapshotWriter:
         yesterday = now.date() - timedelta(days=1)
         self._counters.forget_before(yesterday)
         self._complete = {day: tally for day, tally in self._complete.items() if day >= yesterday}
-
-    def _document(self, day: date, now: datetime, *, stopped: bool) -> dict[str, Any]:
-        return {
-            "source": "milter",
-            "host": self._host,
-            "day": day.isoformat(),
-            "started_at": rfc3339(self._started_at),
-            "written_at": rfc3339(now),
-            "every_s": int(self._every.total_seconds()),
-            "stopped": stopped,
-        }
 
     def _run(self) -> None:
         while not self._ended.wait(self._pause_s()):

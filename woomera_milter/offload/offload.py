@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from woomera_milter import config, log
-from woomera_milter.clock import Deadline, rfc3339
+from woomera_milter.clock import Deadline
 from woomera_milter.message import contents as mime
 from woomera_milter.message.contents import BodyText, Protection
 from woomera_milter.message.decoding import header_summary
@@ -23,6 +23,7 @@ from woomera_milter.offload.attachments import WINDOW_BYTES, AttachmentUploads
 from woomera_milter.offload.pages import PageUploads
 from woomera_milter.offload.source import Offloaded, Origin, Source, Upload
 from woomera_milter.offload.uploads import Workers
+from woomera_milter.store.documents import Sidecar, StoredAttachment, written
 from woomera_milter.store.keys import message_key, sidecar_key
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, StoredObject
@@ -79,7 +80,7 @@ class Offload:
 
         offloaded, page = self._offloaded(source, put_message, deadline)
         sidecar = _sidecar(source, offloaded, envelope, headers, origin)
-        self._store.put_json(sidecar_key(message_id, origin.received_at), sidecar, deadline)
+        self._store.put_json(sidecar_key(message_id, origin.received_at), written(sidecar), deadline)
         return self._with_page(source, offloaded, page, deadline.for_extras())
 
     def renew(self, source: Source, stored: StoredObject, deadline: Deadline) -> Offloaded:
@@ -160,16 +161,16 @@ class Offload:
         return _Contents(root, text, protection, uploads)
 
 
-def listed(attachments: Sequence[Linked]) -> list[dict[str, object]]:
+def listed(attachments: Sequence[Linked]) -> list[StoredAttachment]:
     """Return attachments as a sidecar lists them."""
     return [
-        {
-            "name": it.attachment.name,
-            "content_type": it.attachment.content_type,
-            "size_bytes": it.attachment.size_bytes,
-            "key": it.key,
-        }
-        for it in attachments
+        StoredAttachment(
+            name=linked.attachment.name,
+            content_type=linked.attachment.content_type,
+            size_bytes=linked.attachment.size_bytes,
+            key=linked.key,
+        )
+        for linked in attachments
     ]
 
 
@@ -179,30 +180,30 @@ def _sidecar(
     envelope: Envelope,
     headers: Sequence[HeaderField],
     origin: Origin,
-) -> dict[str, object]:
+) -> Sidecar:
     original = offloaded.original
-    facts = original.headers
-    return {
-        "id": original.id,
-        "source": origin.source,
-        "host": origin.host,
-        "queue_id": origin.queue_id,
-        "received_at": rfc3339(origin.received_at),
-        "envelope_sender": envelope.envelope_sender,
-        "recipients": list(envelope.recipients),
-        "recipients_refused": envelope.refused_count,
-        "header_from": facts.header_from,
-        "subject": facts.subject,
-        "date": facts.date,
-        "message_id": facts.message_id,
-        "size_bytes": original.size_bytes,
-        "sha256": source.message.sha256.hex(),
-        "attachments": listed(original.attachments),
-        "protection": original.protection,
-        "notice_headers": _notice_headers(source, headers),
-        "links_expire_at": rfc3339(offloaded.links_expire_at),
-        "resent": [],
-    }
+    summary = original.headers
+    return Sidecar(
+        id=original.id,
+        source=origin.source,
+        host=origin.host,
+        queue_id=origin.queue_id,
+        received_at=origin.received_at,
+        envelope_sender=envelope.envelope_sender,
+        recipients=list(envelope.recipients),
+        recipients_refused=envelope.refused_count,
+        header_from=summary.header_from,
+        subject=summary.subject,
+        date=summary.date,
+        message_id=summary.message_id,
+        size_bytes=original.size_bytes,
+        sha256=source.message.sha256.hex(),
+        attachments=listed(original.attachments),
+        protection=original.protection,
+        notice_headers=_notice_headers(source, headers),
+        links_expire_at=offloaded.links_expire_at,
+        resent=[],
+    )
 
 
 def _notice_headers(source: Source, headers: Sequence[HeaderField]) -> list[list[str]]:

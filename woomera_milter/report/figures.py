@@ -5,15 +5,15 @@ short lists of examples.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from heapq import heappush, heappushpop
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from woomera_milter.clock import moment
-from woomera_milter.milter.counters import Amount, Tally
 from woomera_milter.report.period import Period, last_days
+from woomera_milter.store.documents import ArchiveDay, Claim, MilterDay, Sidecar, State
+from woomera_milter.store.tallies import Amount, Tally
 
 Example = TypeVar("Example")
 
@@ -80,16 +80,6 @@ class Examples(Generic[Example]):
 
 
 @dataclass(slots=True)
-class Backlog:
-    """Copies that a host had not moved to S3 when `woomera archive` last ran there."""
-
-    count: int
-    size_bytes: int
-    oldest_at: datetime | None
-    reported_at: datetime
-
-
-@dataclass(slots=True)
 class Host:
     """What one host did in the period. `seen_at`: when its milter last wrote a snapshot, None where never."""
 
@@ -98,7 +88,7 @@ class Host:
     seen_at: datetime | None = None
     every: timedelta = timedelta(0)
     stopped: bool = False
-    backlog: Backlog | None = None
+    last_archive: ArchiveDay | None = None
 
     def is_silent(self, at: datetime) -> bool:
         """Tell whether its milter, which nobody stopped, has missed three snapshots by then."""
@@ -133,8 +123,7 @@ class Totals:
 
 
 class Statistics:
-    """All that a report of `period` tells. `add_...` take what was read, and raise KeyError, TypeError or
-    ValueError where that is not what it should be.
+    """All that a report of `period` tells; `add_...` take what was read.
 
     `last_snapshot_at`: when a milter last wrote one, as far back as is read (`reads_since`); None: none did.
     """
@@ -174,91 +163,73 @@ class Statistics:
         done = self.totals.tally.intercepted.count + self.totals.tally.failed.total()
         return not done + self.totals.notified + self.totals.unannounced
 
-    def add_snapshot(self, document: Mapping[str, Any]) -> None:
-        """Take an object below stats/."""
-        day, host = date.fromisoformat(document["day"]), str(document["host"])
-        if document["source"] == "archive":
-            self._add_archive(document, day, host)
-        else:
-            self._add_milter(document, day, host)
-
-    def _add_milter(self, document: Mapping[str, Any], day: date, host: str) -> None:
-        tally, seen_at = Tally.of(document), moment(document["written_at"])
-        every, stopped = timedelta(seconds=document["every_s"]), bool(document["stopped"])
-        if every > _LONGEST_EVERY:
-            raise ValueError("no milter writes snapshots so seldom")
-        failures = [(it.reason, FailedAt(moment(it.at), host, it.queue_id)) for it in tally.recent_failures]
+    def add_milter_day(self, counted: MilterDay) -> None:
+        """Take what a milter process counted on a day."""
+        day, seen_at = counted.day, counted.written_at
         self.last_snapshot_at = max(seen_at, self.last_snapshot_at or seen_at)
         # Of the day after, too: a host whose last snapshot of the period was lost is not silent for that.
         if self.period.previous.first <= day <= self.period.until:
-            known = self.hosts.setdefault(host, Host())
+            known = self.hosts.setdefault(counted.host, Host())
             if known.seen_at is None or seen_at > known.seen_at:
-                known.seen_at, known.every, known.stopped = seen_at, every, stopped
+                known.seen_at, known.stopped = seen_at, counted.stopped
+                known.every = timedelta(seconds=counted.every_s)
         if day in self.days:
-            self.days[day].intercepted += tally.intercepted.count
-            self.days[day].failed += tally.failed.total()
+            self.days[day].intercepted += counted.intercepted.count
+            self.days[day].failed += counted.failed.total()
         if day in self.period.previous:
-            self.before.tally.merge(tally)
+            self.before.tally.merge(counted)
         if day in self.period:
-            self.totals.tally.merge(tally)
-            self.hosts[host].tally.merge(tally)
-            for reason, failure in failures:
-                seen = self.failures.setdefault(reason, [])
-                seen.append(failure)
+            self.totals.tally.merge(counted)
+            self.hosts[counted.host].tally.merge(counted)
+            for failure in counted.recent_failures:
+                seen = self.failures.setdefault(failure.reason, [])
+                seen.append(FailedAt(failure.at, counted.host, failure.queue_id))
                 seen.sort(reverse=True)
                 del seen[_EXAMPLES:]
 
-    def _add_archive(self, document: Mapping[str, Any], day: date, host: str) -> None:
-        archived, oldest_at = Amount.of(document["archived"]), document["backlog"]["oldest_at"]
-        backlog = Backlog(
-            int(document["backlog"]["count"]),
-            int(document["backlog"]["bytes"]),
-            moment(oldest_at) if oldest_at else None,
-            moment(document["written_at"]),
-        )
-        if self.period.previous.first <= day <= self.period.until:
-            known = self.hosts.setdefault(host, Host())
-            if known.backlog is None or backlog.reported_at > known.backlog.reported_at:
-                known.backlog = backlog
-        if day in self.period.previous:
-            self.before.archived.merge(archived)
-        if day in self.period:
-            self.hosts[host].archived.merge(archived)
-            self.totals.archived.merge(archived)
+    def add_archive_day(self, moved: ArchiveDay) -> None:
+        """Take what `woomera archive` did on a host and day."""
+        if self.period.previous.first <= moved.day <= self.period.until:
+            known = self.hosts.setdefault(moved.host, Host())
+            if known.last_archive is None or moved.written_at > known.last_archive.written_at:
+                known.last_archive = moved
+        if moved.day in self.period.previous:
+            self.before.archived.merge(moved.archived)
+        if moved.day in self.period:
+            self.hosts[moved.host].archived.merge(moved.archived)
+            self.totals.archived.merge(moved.archived)
 
-    def add_sidecar(self, document: Mapping[str, Any], written_at: datetime, sender: str) -> None:
+    def add_sidecar(self, sidecar: Sidecar, written_at: datetime, sender: str) -> None:
         """Take the sidecar of a message received in the period; `sender` is its author's address."""
-        message_id, size_bytes = str(document["id"]), int(document["size_bytes"])
-        ends_at = moment(document["links_expire_at"])
-        message = LargeMessage(
-            size_bytes, moment(document["received_at"]), message_id, sender, str(document["subject"])
-        )
+        message = LargeMessage(sidecar.size_bytes, sidecar.received_at, sidecar.id, sender, sidecar.subject)
         if len(self._largest) < _LARGEST:
             heappush(self._largest, message)
         else:
             heappushpop(self._largest, message)
         self.senders[sender] += 1
-        if ends_at < written_at + self._links_expire - _ROUNDING:
-            self.short_links.add(ShortLink(message_id, ends_at))
+        ends_at = sidecar.links_expire_at
+        if ends_at and ends_at < written_at + self._links_expire - _ROUNDING:
+            self.short_links.add(ShortLink(sidecar.id, ends_at))
 
-    def add_claim(self, document: Mapping[str, Any], written_at: datetime, age: timedelta) -> None:
-        """Take a sweep's claim on an archived object; `age` and `written_at` are of its last change."""
-        key, state = str(document["key"]), str(document["state"])
-        if state == "done":
-            done_at = moment(document["done_at"])
+    def add_claim(self, claim: Claim, written_at: datetime, age: timedelta) -> None:
+        """Take a sweep's claim; `age` and `written_at` are of its last change. Raise ValueError where it
+        came to an end, and does not say when.
+        """
+        if claim.state is State.DONE:
+            done_at = moment(claim.done_at)
             if (day := done_at.date()) in self.days:
                 self.days[day].swept += 1
             self.totals.notified += self.period.covers(done_at)
             self.before.notified += self.period.previous.covers(done_at)
-        elif state == "failed":
-            first_at = moment(document["first_failed_at"])
+        elif claim.state is State.FAILED:
+            first_at = moment(claim.first_failed_at)
             if self.period.covers(written_at) or self.period.covers(first_at):
                 self.totals.unannounced += 1
-                self.unannounced.add(Unannounced(key, str(document["reason"])))
+                self.unannounced.add(Unannounced(claim.key, claim.reason))
             elif self.period.previous.covers(first_at):
                 self.before.unannounced += 1
-        elif age > timedelta(seconds=document["lease_s"]):
-            self.stale_claims.add(StaleClaim(key, str(document["host"]), written_at))
+        elif age > timedelta(seconds=claim.lease_s):
+            self.stale_claims.add(StaleClaim(claim.key, claim.host, written_at))
 
     def add_stored(self, prefix: str, size_bytes: int, ends_at: datetime | None, now: datetime) -> None:
         """Take an object of a listing; `ends_at`: when the lifecycle deletes it, None where nobody knows."""

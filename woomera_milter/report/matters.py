@@ -104,15 +104,15 @@ def _short_links(statistics: Statistics, format_time: FormatTime) -> Iterator[Ma
 
 def _backlogs(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     for name, host in sorted(statistics.hosts.items()):
-        backlog = host.backlog
-        if backlog is None or backlog.oldest_at is None:
+        if host.last_archive is None or host.last_archive.backlog.oldest_at is None:
             continue
-        if backlog.reported_at - backlog.oldest_at > LONGEST_WAIT:
+        backlog, oldest_at = host.last_archive.backlog, host.last_archive.backlog.oldest_at
+        if host.last_archive.written_at - oldest_at > LONGEST_WAIT:
             waiting = counted(backlog.count, "archived copy", "archived copies")
             yield Matter(
                 "archive-backlog",
                 f"{waiting} ({wording.plain_size(backlog.size_bytes)}) wait on {name}, the oldest since "
-                f"{format_time(backlog.oldest_at)}",
+                f"{format_time(oldest_at)}",
                 "run `woomera archive` there and see what it says",
                 (),
             )
@@ -148,16 +148,16 @@ def _no_hosts(statistics: Statistics, format_time: FormatTime) -> Iterator[Matte
 
 def _silent_archives(statistics: Statistics, format_time: FormatTime) -> Iterator[Matter]:
     silent = [
-        (name, host.backlog.reported_at)
+        (name, host.last_archive.written_at)
         for name, host in sorted(statistics.hosts.items())
-        if host.backlog and host.backlog.reported_at < statistics.as_of - LONGEST_WAIT
+        if host.last_archive and host.last_archive.written_at < statistics.as_of - LONGEST_WAIT
     ]
     if silent:
         yield Matter(
             "silent-archive",
             f"`woomera archive` has not run for a day on {counted(len(silent), 'host')}",
             "copies may wait there: have a timer run it, and see what it says",
-            [f"{name}: last run {format_time(reported_at)}" for name, reported_at in silent[:_EXAMPLES]],
+            [f"{name}: last run {format_time(ran_at)}" for name, ran_at in silent[:_EXAMPLES]],
         )
 
 

@@ -12,21 +12,26 @@ from woomera_milter.errors import DamagedError
 from woomera_milter.message.addresses import address_of
 from woomera_milter.report.figures import Statistics
 from woomera_milter.store.answers import Listed
+from woomera_milter.store.documents import ArchiveDay, Claim, MilterDay, Sidecar, host_day, validated
 from woomera_milter.store.keys import (
     MESSAGES,
     PROCESSED,
     REPORTS,
     STATS,
+    conditional_writes_key,
     day_of_message,
     day_of_snapshot,
     is_sidecar_key,
 )
-from woomera_milter.store.objects import Document, Store
+from woomera_milter.store.objects import Store
 from woomera_milter.workers import in_parallel
 
 AT_ONCE = 16
 _AHEAD = 256
 _STALE_FOR = timedelta(days=7)
+
+_Found = tuple[MilterDay | ArchiveDay | Sidecar | Claim | DamagedError, timedelta]
+"""What an object holds, and how long ago it was written."""
 
 
 class Reader:
@@ -49,8 +54,8 @@ class Reader:
                 self._progress(1)
                 try:
                     if found is not None:
-                        _add(statistics, listed, found, now)
-                except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+                        _add(statistics, listed, found)
+                except ValueError:
                     statistics.unreadable.add(listed.key)
 
     def _wanted(self, statistics: Statistics, now: datetime) -> Iterator[Listed]:
@@ -67,7 +72,8 @@ class Reader:
             return is_sidecar_key(listed.key) and day is not None and day in period
 
         def is_claim(listed: Listed) -> bool:
-            return listed.modified_at >= claims_since
+            is_probe = listed.key == conditional_writes_key(listed.key)
+            return listed.modified_at >= claims_since and not is_probe
 
         wanted = {STATS: is_snapshot, PROCESSED: is_claim, MESSAGES: is_sidecar}
         for prefix in (*wanted, self._archive_prefix, REPORTS):
@@ -79,19 +85,34 @@ class Reader:
                     if is_wanted and is_wanted(listed):
                         yield listed
 
-    def _read(self, listed: Listed) -> tuple[Listed, Document | None]:
+    def _read(self, listed: Listed) -> tuple[Listed, _Found | None]:
         try:
-            return listed, self._store.get_json(listed.key)
-        except DamagedError:
-            return listed, Document(None, "", timedelta(0))
+            found = self._store.get_json(listed.key)
+            return listed, (
+                self._document(listed.key, found.value),
+                found.age or timedelta(0),
+            ) if found else None
+        except DamagedError as error:
+            return listed, (error, timedelta(0))
+
+    def _document(self, key: str, value: object) -> MilterDay | ArchiveDay | Sidecar | Claim:
+        name = self._store.name_of(key)
+        if key.startswith(STATS):
+            return host_day(value, name)
+        return validated(Sidecar, value, name) if key.startswith(MESSAGES) else validated(Claim, value, name)
 
 
-def _add(statistics: Statistics, listed: Listed, found: Document, now: datetime) -> None:
-    if listed.key.startswith(STATS):
-        statistics.add_snapshot(found.value)
-    elif listed.key.startswith(MESSAGES):
-        value = found.value
-        author = address_of(value["header_from"].encode()) or value["envelope_sender"]
-        statistics.add_sidecar(value, listed.modified_at, author.lower())
-    elif "state" in found.value:  # else it is the probe of conditional writes
-        statistics.add_claim(found.value, listed.modified_at, found.age or timedelta(0))
+def _add(statistics: Statistics, listed: Listed, found: _Found) -> None:
+    document, age = found
+    match document:
+        case MilterDay():
+            statistics.add_milter_day(document)
+        case ArchiveDay():
+            statistics.add_archive_day(document)
+        case Sidecar():
+            author = address_of(document.header_from.encode()) or document.envelope_sender
+            statistics.add_sidecar(document, listed.modified_at, author.lower())
+        case Claim():
+            statistics.add_claim(document, listed.modified_at, age)
+        case DamagedError():
+            statistics.unreadable.add(listed.key)

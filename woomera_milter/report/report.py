@@ -14,7 +14,8 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.report import letter, view
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
-from woomera_milter.store.claims import Claims, IgnoredConditionsError, LostClaimError, State
+from woomera_milter.store.claims import Claims, IgnoredConditionsError, LostClaimError
+from woomera_milter.store.documents import State
 from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnsentError
 from woomera_milter.submission.once import ClaimedMail, RefusedError
 

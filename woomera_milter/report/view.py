@@ -7,11 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from woomera_milter.clock import rfc3339
-from woomera_milter.milter.counters import STORE_BUCKETS, Amount, Tally
 from woomera_milter.report.figures import Host, LargeMessage, Statistics, Usage
 from woomera_milter.report.letter import Bar, Bulletin, Figure, Table
 from woomera_milter.report.matters import FormatTime, needed
 from woomera_milter.report.period import Period
+from woomera_milter.store.documents import written
+from woomera_milter.store.tallies import STORE_BUCKETS, Amount, Tally
 from woomera_milter.text import wording
 from woomera_milter.text.lines import line_for_people
 from woomera_milter.text.wording import counted
@@ -45,7 +46,7 @@ def bulletin(statistics: Statistics, zone: ZoneInfo, now: datetime) -> Bulletin:
 def document(statistics: Statistics) -> dict[str, Any]:
     """Return the same for programs; times are RFC 3339 in UTC."""
     period, totals = statistics.period, statistics.totals
-    tally = totals.tally.document()
+    tally = written(totals.tally)
     return {
         "period": {
             "kind": period.kind,
@@ -55,7 +56,7 @@ def document(statistics: Statistics) -> dict[str, Any]:
         **{name: tally[name] for name in ("passed", "intercepted", "failed", "store_seconds")},
         "passed_over_limit": totals.tally.passed_over_limit,
         "swept": {"notified": totals.notified, "failed": totals.unannounced},
-        "archived": totals.archived.document(),
+        "archived": written(totals.archived),
         "hosts": [_host_document(name, host) for name, host in sorted(statistics.hosts.items())],
         "attention": [
             {"kind": it.kind, "text": it.text, "remedy": it.remedy, "details": list(it.details)}
@@ -65,11 +66,11 @@ def document(statistics: Statistics) -> dict[str, Any]:
 
 
 def _host_document(name: str, host: Host) -> dict[str, Any]:
-    tally = host.tally.document()
+    tally = written(host.tally)
     return {
         "host": name,
         **{part: tally[part] for part in ("passed", "intercepted", "failed")},
-        "archived": host.archived.document(),
+        "archived": written(host.archived),
         "seen_at": rfc3339(host.seen_at) if host.seen_at else None,
     }
 

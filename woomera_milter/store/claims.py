@@ -11,57 +11,16 @@ claim is, the server's clock tells, so that hosts need not agree on the time.
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Literal
-
-from pydantic import Field, TypeAdapter
+from typing import Any
 
 from woomera_milter.clock import rfc3339
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.store.answers import odd
-from woomera_milter.store.documents import Moment, shaped
+from woomera_milter.store.documents import Claim, State, validated, written
 from woomera_milter.store.keys import claim_key, conditional_writes_key
 from woomera_milter.store.objects import Document, Store
-
-_LONGEST_LEASE_S = 1e9
-
-
-class State(StrEnum):
-    """Where the work on an archived object stands."""
-
-    CLAIMED = "claimed"
-    HANDING_OVER = "handing-over"
-    DONE = "done"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One sweep's hold on one archived object, as it stands in the bucket; times are RFC 3339 in UTC.
-
-    `accepted` are the recipients whose notice is with the relay; `may_repeat` says that nobody knows how an
-    earlier hand-over ended, so that the next notice may be a second one. `mail` is the sweep's account of the
-    message, for reports.
-    """
-
-    key: str
-    token: str
-    host: str
-    claimed_at: Moment
-    lease_s: Annotated[float, Field(ge=0, le=_LONGEST_LEASE_S)]
-    state: State = State.CLAIMED
-    may_repeat: bool = False
-    accepted: list[str] = field(default_factory=list)
-    reason: str = ""
-    first_failed_at: Moment | Literal[""] = ""
-    done_at: Moment | Literal[""] = ""
-    mail: dict[str, Any] = field(default_factory=dict)
-    etag: str = field(default="", compare=False)
-
-
-_SHAPE = TypeAdapter(Claim)
 
 
 class IgnoredConditionsError(PermanentError):
@@ -129,7 +88,7 @@ class Claims:
             found = self._store.get_json(self._key_of(key))
             before = self._read(key, found) if found else None
             return None if before and before.state is State.DONE else self._write(_successor(mine, before))
-        if etag := self._store.create_json(self._key_of(key), _document(mine)):
+        if etag := self._store.create_json(self._key_of(key), written(mine)):
             return replace(mine, etag=etag)
         found = self._store.get_json(self._key_of(key))
         if found is None:
@@ -178,11 +137,11 @@ class Claims:
         return Claim(key, secrets.token_hex(16), self._host, _now(), self._lease_s)
 
     def _read(self, key: str, found: Document) -> Claim:
-        claim = shaped(_SHAPE, found.value, self._store.name_of(self._key_of(key)))
+        claim = validated(Claim, found.value, self._store.name_of(self._key_of(key)))
         return replace(claim, etag=found.etag)
 
     def _write(self, claim: Claim) -> Claim:
-        document = _document(claim)
+        document = written(claim)
         if self._single_host:
             self._store.put_json(self._key_of(claim.key), document)
             return claim
@@ -214,10 +173,6 @@ def _is_alive(claim: Claim, found: Document) -> bool:
         what = "the server's answer lacks Date or Last-Modified"
         raise odd(f"telling the age of the claim on {claim.key}", what)
     return found.age < timedelta(seconds=claim.lease_s)
-
-
-def _document(claim: Claim) -> dict[str, Any]:
-    return {name: value for name, value in asdict(claim).items() if name != "etag"}
 
 
 def _joined(before: Sequence[str], now: Sequence[str]) -> list[str]:

@@ -4,12 +4,9 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
-
-from pydantic import BaseModel, Field, TypeAdapter
 
 from woomera_milter.errors import DamagedError, PermanentError, Reason
-from woomera_milter.store.documents import Moment, shaped
+from woomera_milter.store.documents import Sidecar, validated
 from woomera_milter.store.keys import MESSAGES, is_sidecar_key, message_beside, messages_of, sidecar_below
 from woomera_milter.store.objects import Store
 from woomera_milter.workers import in_parallel
@@ -18,31 +15,12 @@ _AT_ONCE = 8
 _DATE_DEPTH = 3  # messages/YYYY/MM/DD/
 
 
-class _Shape(BaseModel, strict=True):
-    """What is relied on of a sidecar; it stays as it is."""
-
-    id: str
-    queue_id: str
-    received_at: Moment
-    envelope_sender: str
-    recipients: list[str]
-    recipients_refused: Annotated[int, Field(ge=0)] = 0
-    header_from: str
-    subject: str
-    size_bytes: int
-    notice_headers: list[Annotated[list[str], Field(min_length=2, max_length=2)]]
-    resent: list[Any]
-
-
-_SHAPE = TypeAdapter(_Shape)
-
-
 @dataclass(frozen=True, slots=True)
-class Sidecar:
-    """A stored message's sidecar; `key` is its own, below storage.prefix."""
+class StoredMessage:
+    """A stored message, as its sidecar tells of it; `key` is the sidecar's, below storage.prefix."""
 
     key: str
-    value: dict[str, Any]
+    sidecar: Sidecar
     etag: str
 
     @property
@@ -50,49 +28,38 @@ class Sidecar:
         """The key of the message."""
         return message_beside(self.key)
 
-    @property
-    def received_at(self) -> datetime:
-        """When the message came to us."""
-        return datetime.fromisoformat(self.value["received_at"])
-
-    @property
-    def refused_count(self) -> int:
-        """How many recipients a filter refused, of whom nobody knows which; older sidecars never tell."""
-        return int(self.value.get("recipients_refused", 0))
-
     def matches(self, sender: str, recipient: str) -> bool:
         """Tell whether sender and recipient contain these texts, in whatever case; "" matches all."""
-        senders = f"{self.value['envelope_sender']} {self.value['header_from']}".lower()
-        recipients = " ".join(self.value["recipients"]).lower()
+        senders = f"{self.sidecar.envelope_sender} {self.sidecar.header_from}".lower()
+        recipients = " ".join(self.sidecar.recipients).lower()
         return sender.lower() in senders and recipient.lower() in recipients
 
 
 def newest_first(
     store: Store, since: datetime | None, tell_damaged: Callable[[DamagedError], object]
-) -> Iterator[Sidecar]:
+) -> Iterator[StoredMessage]:
     """Yield the sidecars of messages received at or after `since`; tell of those that cannot be read."""
     with ThreadPoolExecutor(_AT_ONCE) as workers:
         for day in _days(store):
             if since and day < messages_of(since):
                 return
             keys = [it.key for page in store.pages(day) for it in page.objects if is_sidecar_key(it.key)]
-            of_day: list[Sidecar] = []
-            for sidecar in in_parallel(workers, lambda key: _read_or_damage(store, key), keys, 4 * _AT_ONCE):
-                if isinstance(sidecar, DamagedError):
-                    tell_damaged(sidecar)
-                elif sidecar:
-                    of_day.append(sidecar)
-            of_day.sort(key=lambda it: it.received_at, reverse=True)
-            yield from (it for it in of_day if since is None or it.received_at >= since)
+            of_day: list[StoredMessage] = []
+            for found in in_parallel(workers, lambda key: _read_or_damage(store, key), keys, 4 * _AT_ONCE):
+                if isinstance(found, DamagedError):
+                    tell_damaged(found)
+                elif found and (since is None or found.sidecar.received_at >= since):
+                    of_day.append(found)
+            yield from sorted(of_day, key=lambda message: message.sidecar.received_at, reverse=True)
 
 
-def find(store: Store, message_id: str) -> Sidecar:
+def find(store: Store, message_id: str) -> StoredMessage:
     """Return the sidecar of the message with this id. Raise PermanentError where there is none."""
-    found: Sidecar | None = None
+    found: StoredMessage | None = None
     if message_id and "/" not in message_id:
         with ThreadPoolExecutor(_AT_ONCE) as workers:
             keys = (sidecar_below(day, message_id) for day in _days(store))
-            sidecars = in_parallel(workers, lambda key: _read(store, key), keys, 2 * _AT_ONCE)
+            sidecars = in_parallel(workers, lambda key: read(store, key), keys, 2 * _AT_ONCE)
             found = next((it for it in sidecars if it), None)
     if found is None:
         raise PermanentError(
@@ -117,16 +84,16 @@ def _days(store: Store) -> Iterator[str]:
     yield from below(MESSAGES, 0)
 
 
-def _read(store: Store, key: str) -> Sidecar | None:
+def read(store: Store, key: str) -> StoredMessage | None:
+    """Return the message of the sidecar under `key`, None where it has gone; raise DamagedError."""
     found = store.get_json(key)
     if found is None:
         return None
-    shaped(_SHAPE, found.value, store.name_of(key))
-    return Sidecar(key, found.value, found.etag)
+    return StoredMessage(key, validated(Sidecar, found.value, store.name_of(key)), found.etag)
 
 
-def _read_or_damage(store: Store, key: str) -> Sidecar | DamagedError | None:
+def _read_or_damage(store: Store, key: str) -> StoredMessage | DamagedError | None:
     try:
-        return _read(store, key)
+        return read(store, key)
     except DamagedError as error:
         return error

@@ -11,7 +11,8 @@ from typing import Any
 
 from woomera_milter import log
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
-from woomera_milter.store.claims import Claim, Claims, LostClaimError, State
+from woomera_milter.store.claims import Claims, LostClaimError
+from woomera_milter.store.documents import Claim, State
 from woomera_milter.submission.answers import LONGEST_END_S
 from woomera_milter.submission.mailer import Delivery, Mailer, UnsentError
 

@@ -9,11 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter
-
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, Reason
-from woomera_milter.message.envelope import HIDDEN_IN_COPIES, Envelope
+from woomera_milter.message.envelope import HIDDEN_IN_COPIES
 from woomera_milter.message.fields import (
     MBOX_LINE,
     HeaderField,
@@ -25,22 +23,13 @@ from woomera_milter.message.size import Measure
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.wire import wire_form
 from woomera_milter.store.answers import Listed
-from woomera_milter.store.documents import shaped
+from woomera_milter.store.documents import CopyRecord, validated
 from woomera_milter.store.keys import record_key
 from woomera_milter.store.objects import Store
 
 _FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
 _MAX_HEADER_BYTES = 1024 * 1024
 _WINDOW_BYTES = 4 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What the archive recorded beside its copy. `by_us`: made by archive-milter, so in wire form."""
-
-    envelope: Envelope
-    archived_at: str
-    by_us: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +41,14 @@ class Archived:
     measured_bytes: int
 
 
-class _Shape(BaseModel):
-    envelope_sender: str = ""
-    recipients: list[str] = []
-    archived_at: str = ""
-    source: str = ""
-
-
-_SHAPE = TypeAdapter(_Shape)
-
-
-def record_of(archive: Store, key: str) -> Record | None:
+def record_of(archive: Store, key: str) -> CopyRecord | None:
     """Return the envelope beside `NAME.eml`, None where the archive recorded none."""
     if not key.endswith(".eml"):
         return None
     found = archive.get_json(record_key(key))
     if found is None or not isinstance(found.value, dict):
         return None
-    known = shaped(_SHAPE, found.value, archive.name_of(record_key(key)))
-    return Record(
-        Envelope(known.envelope_sender, tuple(known.recipients)),
-        known.archived_at,
-        by_us=known.source == "archive-milter",
-    )
+    return validated(CopyRecord, found.value, archive.name_of(record_key(key)))
 
 
 def fetch(

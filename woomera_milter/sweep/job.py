@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
+from woomera_milter.store.documents import Watermark
 from woomera_milter.store.objects import Store
 from woomera_milter.sweep import watermark
 from woomera_milter.sweep.processed_mail import ProcessedMail
 from woomera_milter.sweep.sweep import Sweep, SweepObserver, SweepResult
-from woomera_milter.sweep.watermark import EVERYTHING, SweepRange, Watermark
+from woomera_milter.sweep.watermark import EVERYTHING, SweepRange
 
 
 class SweepJob:
@@ -41,8 +42,8 @@ class SweepJob:
             self._range = SweepRange(since.date(), since)
         if self._keeps_watermark:
             self._before = watermark.load(self._store, self._prefix)
-            if self._before is not None and not full:
-                self._range = self._before.next_range(self.started_at)
+            if not full:
+                self._range = watermark.next_range(self._before, self.started_at)
         return self._sweep.run(self._range, most=most, dry_run=dry_run, observer=observer)
 
     def record(self, result: SweepResult) -> None:

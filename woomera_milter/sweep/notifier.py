@@ -23,12 +23,13 @@ from woomera_milter.offload.announcement import as_message
 from woomera_milter.offload.offload import Offload
 from woomera_milter.offload.source import Offloaded, Origin
 from woomera_milter.store.answers import Listed
-from woomera_milter.store.claims import Claim, Claims, LostClaimError
+from woomera_milter.store.claims import Claims, LostClaimError
+from woomera_milter.store.documents import Claim, CopyRecord
 from woomera_milter.store.objects import Store
 from woomera_milter.submission.mailer import Delivery, Mailer
 from woomera_milter.submission.once import ClaimedMail, RefusedError, problem_of
 from woomera_milter.sweep import copies
-from woomera_milter.sweep.copies import Archived, Record
+from woomera_milter.sweep.copies import Archived
 
 _RETRIED_FOR = timedelta(days=7)
 
@@ -188,17 +189,17 @@ def woomera_id(key: str) -> str:
     return f"swept-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
-def _envelope(record: Record | None, copy: Archived) -> Envelope:
+def _envelope(record: CopyRecord | None, copy: Archived) -> Envelope:
     """Return the recorded one, or what the headers tell: an mbox or a Maildir never knew the recipients."""
-    if record and record.envelope.recipients:
-        return record.envelope
-    recorded = record.envelope.envelope_sender if record else ""
+    if record and record.recipients:
+        return Envelope(record.envelope_sender, tuple(record.recipients))
+    recorded = record.envelope_sender if record else ""
     # The From_ line of an mbox may name a user of that host, without a domain.
     sender = recorded if "@" in recorded else addresses.address_of(fields.first(copy.headers, "From") or b"")
     return Envelope(sender or "", addresses.recipients_of(copy.headers).addresses)
 
 
-def _received_at(listed: Listed, record: Record | None) -> datetime:
+def _received_at(listed: Listed, record: CopyRecord | None) -> datetime:
     """Return the time in the message's key, which has to be the same each time it is tried."""
     try:
         return moment(record.archived_at).astimezone(UTC) if record else listed.modified_at

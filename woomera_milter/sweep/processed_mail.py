@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
-from woomera_milter.store.claims import Claim
+from woomera_milter.store.documents import Claim
 from woomera_milter.store.objects import Store
 
 _SAVE_EVERY_S = 10

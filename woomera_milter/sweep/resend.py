@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from woomera_milter import config, log
-from woomera_milter.clock import Deadline, rfc3339
+from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import HeaderField, parse_header_block
@@ -19,9 +19,10 @@ from woomera_milter.offload.announcement import as_message
 from woomera_milter.offload.offload import Offload, listed
 from woomera_milter.offload.source import Offloaded, Source
 from woomera_milter.store import sidecars
+from woomera_milter.store.documents import Resending, Sidecar, written
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, StoredObject
-from woomera_milter.store.sidecars import Sidecar
+from woomera_milter.store.sidecars import StoredMessage
 from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnsentError
 
 _RECORD_TRIES = 5
@@ -61,30 +62,30 @@ class Resend:
         Raise PermanentError where there is no such message or recipient, and the errors of Store, Signer
         and Mailer, as long as nobody has it: whoever tries again would send those who have it a second one.
         """
-        sidecar = sidecars.find(self._store, message_id)
-        recipients = _recipients(sidecar, only_to)
+        stored = sidecars.find(self._store, message_id)
+        recipients = _recipients(stored.sidecar, only_to)
         now = datetime.now(UTC)
-        message_ends_at = self._store.ends_at(sidecar.message_key)
+        message_ends_at = self._store.ends_at(stored.message_key)
         if dry_run:
             return Resent(message_id, recipients, (), self._signer.ends_at(now, message_ends_at))
-        offloaded = self._renewed(sidecar, StoredObject(sidecar.message_key, message_ends_at))
-        envelope_sender = self._configuration.sweep.sender or sidecar.value["envelope_sender"]
+        offloaded = self._renewed(stored.sidecar, StoredObject(stored.message_key, message_ends_at))
+        envelope_sender = self._configuration.sweep.sender or stored.sidecar.envelope_sender
         try:
-            delivery = self._mailer.send(envelope_sender, recipients, self._notice(sidecar, offloaded, now))
+            notice = self._notice(stored.sidecar, offloaded, now)
+            delivery = self._mailer.send(envelope_sender, recipients, notice)
         except UnsentError as error:
             if not error.delivery.accepted:
                 raise
             delivery = Delivery(error.delivery.accepted, error.left(recipients))
         is_recorded = True
         try:
-            self._record(sidecar, offloaded, delivery.accepted, now)
+            self._record(stored, offloaded, delivery.accepted, now)
         except WoomeraError as error:
             log.not_recorded(message_id, error.reason, str(error))
             is_recorded = False
         return Resent(message_id, delivery.accepted, delivery.refused, offloaded.links_expire_at, is_recorded)
 
     def _renewed(self, sidecar: Sidecar, stored: StoredObject) -> Offloaded:
-        value = sidecar.value
         deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
         message = SpooledMessage(self._configuration.milter.spool)
         try:
@@ -92,55 +93,56 @@ class Resend:
                 message.write(chunk)
             headers = parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
             facts = header_summary(headers)
-            sender = value["envelope_sender"]
-            source = Source(value["id"], value["queue_id"], sidecar.received_at, sender, message, facts)
+            source = Source(
+                sidecar.id, sidecar.queue_id, sidecar.received_at, sidecar.envelope_sender, message, facts
+            )
             return self._offload.renew(source, stored, deadline)
         finally:
             message.close()
 
     def _notice(self, sidecar: Sidecar, offloaded: Offloaded, now: datetime) -> bytes:
-        value = sidecar.value
         heading = new_message.heading(
-            [HeaderField(name, text.encode()) for name, text in value["notice_headers"]],
-            woomera_id=value["id"],
-            envelope_sender=value["envelope_sender"],
+            [HeaderField(name, text.encode()) for name, text in sidecar.notice_headers],
+            woomera_id=sidecar.id,
+            envelope_sender=sidecar.envelope_sender,
             sender=self._configuration.sweep.sender,
             subject_prefix=self._configuration.notice.subject_prefix,
             now=now,
-            serial=len(value["resent"]) + 1,
+            serial=len(sidecar.resent) + 1,
         )
         return as_message(self._composer, offloaded, heading)
 
-    def _record(self, sidecar: Sidecar, offloaded: Offloaded, to: tuple[str, ...], now: datetime) -> None:
+    def _record(
+        self, stored: StoredMessage, offloaded: Offloaded, to: tuple[str, ...], now: datetime
+    ) -> None:
         if not to:
             return
-        current = sidecar
         for _ in range(_RECORD_TRIES):
-            resent = [*current.value["resent"], {"at": rfc3339(now), "to": list(to)}]
-            changed = current.value | {
+            changes = {
                 "attachments": listed(offloaded.original.attachments),
-                "links_expire_at": rfc3339(offloaded.links_expire_at),
-                "resent": resent,
+                "links_expire_at": offloaded.links_expire_at,
+                "resent": [*stored.sidecar.resent, Resending(at=now, to=list(to))],
             }
-            if self._store.replace_json(current.key, changed, current.etag):
+            changed = written(stored.sidecar.model_copy(update=changes))
+            if self._store.replace_json(stored.key, changed, stored.etag):
                 return
-            found = self._store.get_json(current.key)  # another resend was faster
+            found = sidecars.read(self._store, stored.key)  # another resend was faster
             if found is None:
                 break
-            current = Sidecar(current.key, found.value, found.etag)
+            stored = found
         raise TemporaryError(
-            f"{current.key} was changed meanwhile, or deleted",
+            f"{stored.key} was changed meanwhile, or deleted",
             remedy="nothing needs doing, unless it happens often",
             reason=Reason.STORE,
         )
 
 
 def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
-    recipients = tuple(sidecar.value["recipients"])
+    recipients = tuple(sidecar.recipients)
     if only_to is None:
-        if sidecar.refused_count:
+        if sidecar.recipients_refused:
             raise PermanentError(
-                f"{sidecar.refused_count} of the {len(recipients)} recipients of {sidecar.value['id']} were"
+                f"{sidecar.recipients_refused} of the {len(recipients)} recipients of {sidecar.id} were"
                 " refused by another mail filter, which does not say who",
                 remedy=f"give --to and one of {', '.join(recipients)}",
                 reason=Reason.RECIPIENTS,
@@ -149,7 +151,7 @@ def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
     one = tuple(it for it in recipients if it.lower() == only_to.lower())
     if not one:
         raise PermanentError(
-            f"{only_to} is not among the recipients of {sidecar.value['id']}",
+            f"{only_to} is not among the recipients of {sidecar.id}",
             remedy=f"give one of {', '.join(recipients)}",
             reason=Reason.RECIPIENTS,
         )

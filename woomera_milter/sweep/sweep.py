@@ -17,7 +17,8 @@ from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
 from woomera_milter.message.size import is_surely_large, is_surely_small, is_surely_small_by_us
 from woomera_milter.store.answers import Listed
-from woomera_milter.store.claims import Claims, State
+from woomera_milter.store.claims import Claims
+from woomera_milter.store.documents import State
 from woomera_milter.store.objects import Store
 from woomera_milter.submission.once import problem_of
 from woomera_milter.sweep import copies

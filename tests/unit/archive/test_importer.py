@@ -99,7 +99,7 @@ def test_message_without_a_date_has_that_of_its_file(mbox: Path) -> None:
     with open_mbox(mbox) as file:
         (message,) = file.messages()
 
-    assert message.envelope()["archived_at"] == "2023-11-14T22:13:20Z"
+    assert message.record().archived_at == "2023-11-14T22:13:20Z"
 
 
 def test_maildir_gives_new_and_cur_oldest_first_and_no_others(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 from woomera_milter.archive import journal
-from woomera_milter.milter.counters import Amount
+from woomera_milter.store.tallies import Amount
 
 MONDAY, TUESDAY = date(2026, 11, 23), date(2026, 11, 24)
 

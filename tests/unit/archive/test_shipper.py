@@ -1,9 +1,8 @@
 """What keeps one message from S3 keeps no other one, and a dead S3 is not asked a thousand times."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from woomera_milter.errors import (
     WoomeraError,
 )
 from woomera_milter.message.wire import WireMessage
+from woomera_milter.store.documents import CopyRecord
 
 DAMAGED = CopyError("no envelope", reason=Reason.ENVELOPE)
 MANY = 100
@@ -31,7 +31,7 @@ class Failing:
     error: WoomeraError
     tried: bool = False
 
-    def envelope(self) -> Mapping[str, Any]:
+    def record(self) -> CopyRecord:
         self.tried = True
         raise self.error
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from woomera_milter.clock import Deadline
-from woomera_milter.milter.counters import Counters, Tally
+from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.session import OverLimit, Replacement, Session
 from woomera_milter.notice.header_edits import HeaderChange
+from woomera_milter.store.tallies import Tally
 
 LIMIT_BYTES = 1024 * 1024
 ALLOWANCE_BYTES = 2048

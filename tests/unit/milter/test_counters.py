@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from woomera_milter.milter.counters import STORE_BUCKETS, Amount, Counters, Tally
+from woomera_milter.milter.counters import Counters
+from woomera_milter.store.documents import validated, written
+from woomera_milter.store.tallies import STORE_BUCKETS, Amount, Tally
 
 NOON_S = datetime(2026, 11, 24, 12, tzinfo=UTC).timestamp()
 MIDNIGHT_S = datetime(2026, 11, 25, tzinfo=UTC).timestamp()
@@ -83,7 +85,7 @@ def test_what_was_given_out_does_not_change_any_more() -> None:
 def test_a_time_to_store_is_in_the_first_bucket_that_it_does_not_exceed(store_s: float, bucket: str) -> None:
     counters = Counters(Clock())
     counters.intercepted(1, store_s)
-    document = counters.by_day()[TODAY].document()["store_seconds"]
+    document = written(counters.by_day()[TODAY])["store_seconds"]
     assert document == dict.fromkeys(STORE_BUCKETS, 0) | {bucket: 1}
 
 
@@ -93,7 +95,7 @@ def test_the_last_failures_are_kept_and_no_more_than_twenty() -> None:
         counters.failed(f"id{number}", "store", passed=False)
     tally = counters.by_day()[TODAY]
     assert [it.queue_id for it in tally.recent_failures] == [f"id{number}" for number in range(5, 25)]
-    assert tally.recent_failures[0].at == "2026-11-24T12:00:00Z"
+    assert tally.recent_failures[0].at == datetime(2026, 11, 24, 12, tzinfo=UTC)
     assert tally.failed == {"store": 25}
 
 
@@ -103,4 +105,4 @@ def test_a_tally_is_read_back_from_json_as_it_was() -> None:
     counters.intercepted(7, 3)
     counters.failed("id", "store", passed=True)
     tally = counters.by_day()[TODAY]
-    assert Tally.of(json.loads(json.dumps(tally.document()))) == tally
+    assert validated(Tally, json.loads(json.dumps(written(tally))), "it") == tally

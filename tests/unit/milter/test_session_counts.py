@@ -17,8 +17,9 @@ from tests.unit.milter.interceptions import (
 )
 from woomera_milter import log
 from woomera_milter.errors import TemporaryError
-from woomera_milter.milter.counters import Amount, Counters, Tally
+from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.transaction import Verdict
+from woomera_milter.store.tallies import Amount, Tally
 
 
 def test_message_that_is_not_read_counts_as_passed_with_what_msg_size_says(

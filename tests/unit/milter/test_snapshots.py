@@ -10,8 +10,10 @@ import pytest
 from rig.servers.memory_store import MemoryStore
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import TemporaryError
-from woomera_milter.milter.counters import Counters, Tally
+from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.snapshots import SnapshotWriter
+from woomera_milter.store.documents import validated
+from woomera_milter.store.tallies import Tally
 
 START = datetime(2026, 11, 24, 23, 50, tzinfo=UTC)
 KEY = "stats/2026-11-24/host-1-20261124T235000.000000Z.json"
@@ -81,7 +83,7 @@ def test_a_snapshot_says_whose_it_is_and_what_was_counted(world: World) -> None:
         "stopped": False,
     }
     assert {name: document[name] for name in about} == about
-    assert Tally.of(document) == world.counters.by_day()[date(2026, 11, 24)]
+    assert validated(Tally, document, KEY) == world.counters.by_day()[date(2026, 11, 24)]
 
 
 def test_a_process_that_outlives_midnight_completes_its_day_and_begins_another_object(world: World) -> None:

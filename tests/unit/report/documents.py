@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 
 from rig.servers.memory_store import MemoryStore
 from woomera_milter import config
-from woomera_milter.milter.counters import Amount, FailedMessage, Tally
 from woomera_milter.report import report
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.matters import needed
 from woomera_milter.report.period import Period
 from woomera_milter.report.reader import Reader
+from woomera_milter.store.documents import ArchiveDay, Backlog, written
+from woomera_milter.store.tallies import Amount, FailedMessage, Tally
 
 UNTIL = date(2026, 11, 24)
 TODAY = date(2026, 11, 23)
@@ -39,7 +40,18 @@ def snapshot(host: str = "host-1", day: date = TODAY, counts: Tally | None = Non
         "every_s": 300,
         "stopped": False,
     }
-    return known | (counts or Tally()).document() | about
+    return known | written(counts or Tally()) | about
+
+
+def archive_day(
+    host: str, day: date, at: datetime, archived: Amount | None = None, backlog: Backlog | None = None
+) -> Any:
+    """What an archive run leaves, as the writer makes it."""
+    return written(
+        ArchiveDay(
+            host=host, day=day, written_at=at, archived=archived or Amount(), backlog=backlog or Backlog()
+        )
+    )
 
 
 def sidecar(number: int = 1, size_bytes: int = 11_000_000, **changes: Any) -> Any:
@@ -47,6 +59,7 @@ def sidecar(number: int = 1, size_bytes: int = 11_000_000, **changes: Any) -> An
         "id": f"id{number}",
         "received_at": "2026-11-23T12:00:00Z",
         "envelope_sender": "bounces@example.com",
+        "recipients": ["ann@example.org"],
         "header_from": "Jane <jane@example.com>",
         "subject": "Plans",
         "size_bytes": size_bytes,
@@ -98,7 +111,7 @@ def busy(bucket: Bucket, text: str = "Plans") -> Statistics:
         counts = tally(passed=Amount(10, 10), intercepted=Amount(host, host))
         counts.failed["store"] = 1
         counts.store_seconds["1"] = 1
-        counts.recent_failures.append(FailedMessage("6AO1", "store", "2026-11-23T10:00:00Z"))
+        counts.recent_failures.append(FailedMessage("6AO1", "store", NOON))
         bucket.put_snapshot(
             snapshot(f"host-{host}.example.com", counts=counts, written_at="2026-11-23T10:00:00Z")
         )

@@ -12,16 +12,16 @@ from tests.unit.report.documents import (
     UNTIL,
     UTC_ZONE,
     Bucket,
+    archive_day,
     claim,
     gathered,
     sidecar,
     snapshot,
     tally,
 )
-from woomera_milter.milter import snapshots
-from woomera_milter.milter.counters import STORE_BUCKETS, Amount
 from woomera_milter.report import view
 from woomera_milter.store.keys import archive_day_key
+from woomera_milter.store.tallies import STORE_BUCKETS, Amount
 
 
 def test_hosts_and_processes_add_up(bucket: Bucket) -> None:
@@ -80,7 +80,7 @@ def test_sweeps_add_up_by_what_their_claims_came_to(bucket: Bucket) -> None:
 def test_archive_runs_add_up_by_host_and_day(bucket: Bucket) -> None:
     for host in ("host-1", "host-2"):
         for day in (TODAY, TODAY - DAY):
-            document = snapshots.archive_document(day, host, NOON, Amount(3, 30), Amount(), None)
+            document = archive_day(host, day, NOON, Amount(3, 30))
             bucket.put(archive_day_key(day, host), document)
     statistics = gathered(bucket)
     assert view.document(statistics)["archived"] == {"count": 6, "bytes": 60}

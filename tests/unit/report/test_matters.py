@@ -14,6 +14,7 @@ from tests.unit.report.documents import (
     TODAY,
     UNTIL,
     Bucket,
+    archive_day,
     as_mail,
     claim,
     gathered,
@@ -23,11 +24,11 @@ from tests.unit.report.documents import (
     tally,
 )
 from woomera_milter.errors import Reason
-from woomera_milter.milter import snapshots
-from woomera_milter.milter.counters import Amount, FailedMessage
 from woomera_milter.report import report
 from woomera_milter.report.matters import needed
+from woomera_milter.store.documents import Backlog
 from woomera_milter.store.keys import archive_day_key
+from woomera_milter.store.tallies import Amount, FailedMessage
 
 
 def test_nothing_needs_attention_where_all_is_well(bucket: Bucket) -> None:
@@ -41,12 +42,12 @@ def test_failures_are_told_by_reason_with_queue_ids_and_hosts(bucket: Bucket) ->
     counts = tally()
     counts.failed["store"] = 30
     counts.recent_failures.extend(
-        FailedMessage(f"6AO{number}", "store", f"2026-11-23T10:00:{number:02}Z") for number in range(20)
+        FailedMessage(f"6AO{number}", "store", NOON + timedelta(seconds=number)) for number in range(20)
     )
     bucket.put_snapshot(snapshot(counts=counts))
     [matter] = needed(gathered(bucket), lambda moment: f"{moment:%H:%M:%S}")
     assert matter.text.startswith("30 attempts to store an over-limit message failed (store)")
-    assert list(matter.details) == [f"6AO{number} on host-1, 10:00:{number}" for number in range(19, 14, -1)]
+    assert list(matter.details) == [f"6AO{number} on host-1, 12:00:{number}" for number in range(19, 14, -1)]
 
 
 def test_a_failure_of_a_milter_that_is_gone_is_told_without_a_queue_id(bucket: Bucket) -> None:
@@ -91,7 +92,7 @@ def test_a_claim_is_stuck_once_its_lease_has_ended(age: timedelta, is_stuck: boo
 def test_copies_that_wait_for_more_than_a_day_are_a_backlog(
     age: timedelta, is_backlog: bool, bucket: Bucket
 ) -> None:
-    document = snapshots.archive_document(TODAY, "host-1", NOON, Amount(), Amount(4, 4), NOON - age)
+    document = archive_day("host-1", TODAY, NOON, backlog=Backlog(4, 4, NOON - age))
     bucket.put(archive_day_key(TODAY, "host-1"), document)
     assert kinds(gathered(bucket)) == ["archive-backlog"] * is_backlog
 
@@ -147,7 +148,7 @@ def test_a_period_in_which_no_milter_told_anything_is_not_well_where_one_did_bef
 
 def test_who_runs_the_sweep_and_no_milter_is_not_told_each_day(bucket: Bucket) -> None:
     bucket.put("processed/a.json", claim("done"))
-    document = snapshots.archive_document(TODAY, "host-1", NOON, Amount(), Amount(), None)
+    document = archive_day("host-1", TODAY, NOON)
     bucket.put(archive_day_key(TODAY, "host-1"), document)
     assert kinds(gathered(bucket)) == []
 
@@ -155,7 +156,7 @@ def test_who_runs_the_sweep_and_no_milter_is_not_told_each_day(bucket: Bucket) -
 def test_a_host_on_which_the_archive_has_not_run_for_a_day_is_named(bucket: Bucket) -> None:
     for host, age in (("host-1", timedelta(hours=20)), ("host-2", timedelta(hours=30))):
         at = NOW - age
-        document = snapshots.archive_document(at.date(), host, at, Amount(), Amount(), None)
+        document = archive_day(host, at.date(), at)
         bucket.put(archive_day_key(at.date(), host), document)
     [matter] = needed(gathered(bucket), lambda moment: f"{moment:%d %H:%M}")
     assert (matter.kind, list(matter.details)) == ("silent-archive", ["host-2: last run 22 18:15"])

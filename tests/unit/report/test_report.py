@@ -9,13 +9,13 @@ import pytest
 from tests.unit.report.documents import NOW, SETTINGS, UNTIL, Bucket, gathered, snapshot, tally
 from tests.unit.sweep.sweeps import Transport, mailer
 from woomera_milter.errors import TemporaryError
-from woomera_milter.milter.counters import Amount
 from woomera_milter.report import report
 from woomera_milter.report.figures import Statistics
 from woomera_milter.report.period import Period
 from woomera_milter.report.report import Report, ReportState
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.keys import report_key
+from woomera_milter.store.tallies import Amount
 from woomera_milter.submission.mailer import (
     MAX_RECIPIENTS,
     Delivery,

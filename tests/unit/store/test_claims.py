@@ -14,7 +14,8 @@ from rig.servers.s3 import Juicefs, Ministack, S3Server
 from woomera_milter import config
 from woomera_milter.errors import PermanentError
 from woomera_milter.store import connection
-from woomera_milter.store.claims import Claim, Claims, LostClaimError, State
+from woomera_milter.store.claims import Claims, LostClaimError
+from woomera_milter.store.documents import Claim, State
 from woomera_milter.store.keys import claim_key
 from woomera_milter.store.objects import Store
 

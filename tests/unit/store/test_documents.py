@@ -1,11 +1,11 @@
 """JSON of others is what it should be, or is told by name: one of our errors, never a traceback."""
 
 import pytest
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from woomera_milter.clock import moment
+from woomera_milter.clock import Moment, moment
 from woomera_milter.errors import DamagedError, Reason
-from woomera_milter.store.documents import Moment, parsed, shaped
+from woomera_milter.store.documents import parsed, validated
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,6 @@ def test_document_of_another_shape_is_named_with_what_is_wrong_and_nothing_of_it
     value: object, places: str
 ) -> None:
     with pytest.raises(DamagedError) as caught:
-        shaped(TypeAdapter(Thing), value, "s3://bucket/thing.json")
+        validated(Thing, value, "s3://bucket/thing.json")
     assert caught.value.problem == f"reading s3://bucket/thing.json: {places} is not what it should be"
     assert caught.value.reason is Reason.DAMAGED

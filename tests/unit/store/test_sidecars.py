@@ -8,6 +8,7 @@ import pytest
 from rig.servers.memory_store import MemoryStore
 from woomera_milter.errors import PermanentError
 from woomera_milter.store import sidecars
+from woomera_milter.store.documents import written
 
 KEY = "messages/2026/11/24/id/envelope.json"
 
@@ -36,8 +37,8 @@ DAMAGES = {"received_at": "yesterday", "size_bytes": "20", "recipients": "a", "n
 def test_sidecar_with_all_that_is_relied_on_is_found() -> None:
     store = MemoryStore()
     store.put_octets(KEY, json.dumps(SIDECAR).encode())
-    assert sidecars.find(store, "id").value == SIDECAR
-    assert [it.value for it in sidecars.newest_first(store, None, raised)] == [SIDECAR]
+    assert written(sidecars.find(store, "id").sidecar) == SIDECAR
+    assert [written(it.sidecar) for it in sidecars.newest_first(store, None, raised)] == [SIDECAR]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_damaged_sidecar_is_named_and_keeps_none_from_being_listed() -> None:
         store.put_octets(f"messages/2026/11/{day}/id/envelope.json", json.dumps(sidecar).encode())
     store.put_octets("messages/2026/11/23/damaged/envelope.json", b"{}")
     damaged: list[PermanentError] = []
-    found = [it.received_at.day for it in sidecars.newest_first(store, None, damaged.append)]
+    found = [it.sidecar.received_at.day for it in sidecars.newest_first(store, None, damaged.append)]
     assert found == [24, 23, 22]
     [error] = damaged
     assert "messages/2026/11/23/damaged/envelope.json: " in str(error)

@@ -11,7 +11,8 @@ from tests.unit.submission import mailers
 from tests.unit.submission.mailers import ANN, BOB, CAT, MESSAGE, SENDER, Pauses
 from tests.unit.sweep.sweeps import Transport, mailer
 from woomera_milter.errors import TemporaryError
-from woomera_milter.store.claims import Claim, Claims, LostClaimError, State
+from woomera_milter.store.claims import Claims, LostClaimError
+from woomera_milter.store.documents import Claim, State
 from woomera_milter.submission.answers import LONGEST_END_S
 from woomera_milter.submission.mailer import (
     MAX_RECIPIENTS,

@@ -3,7 +3,7 @@
 import json
 
 from rig.servers.memory_store import MemoryStore
-from woomera_milter.store.claims import Claim, State
+from woomera_milter.store.documents import Claim, State
 from woomera_milter.sweep.processed_mail import ProcessedMail
 
 

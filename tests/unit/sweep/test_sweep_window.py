@@ -74,21 +74,23 @@ def after_one(store: MemoryStore, *unsettled: datetime) -> watermark.Watermark:
 
 
 def test_the_next_sweep_goes_back_far_enough_for_late_copies(store: MemoryStore) -> None:
-    span = after_one(store).next_range(NOW + timedelta(hours=1))
+    span = watermark.next_range(after_one(store), NOW + timedelta(hours=1))
     assert span == SweepRange(date(2026, 11, 17), NOW - timedelta(days=1))
 
 
 def test_once_a_week_all_days_are_listed_for_copies_that_are_later_still(store: MemoryStore) -> None:
     first = after_one(store)
-    second = watermark.advanced(first, "archive/", first.next_range(NOW), NOW + timedelta(days=6), ())
-    span = second.next_range(NOW + timedelta(days=8))
+    second = watermark.advanced(
+        first, "archive/", watermark.next_range(first, NOW), NOW + timedelta(days=6), ()
+    )
+    span = watermark.next_range(second, NOW + timedelta(days=8))
     # What came to old days since the last sweep of all of them is new, however often recent days were swept.
     assert span == SweepRange(None, NOW - timedelta(days=1))
 
 
 def test_failures_hold_the_watermark_back(store: MemoryStore) -> None:
     came = NOW - timedelta(days=40)
-    span = after_one(store, came).next_range(NOW)
+    span = watermark.next_range(after_one(store, came), NOW)
     assert span.since is None
     assert span.new_since
     assert span.new_since < came
