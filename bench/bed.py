@@ -10,8 +10,6 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import yaml
 
@@ -20,13 +18,14 @@ from rig.lab import BUCKET, base_configuration, environment, merged
 from rig.mta.sendmail import Sendmail
 from rig.mta.sendmail_cf import Settings
 from rig.process import Process, accepts_at, free_port
+from rig.running import Running
 from rig.servers.s3 import Juicefs
 
 _NOOP_SOURCE = Path(__file__).parent / "noop_milter.c"
 _RELAY_PORT = free_port()  # nothing listens there, and nothing goes there: queued mail stays where it is
 
 
-class Bed:
+class Bed(Running):
     """Runs while the `with` block does: `alone` to `both` are sendmails, named after their filters.
 
     `bare` is Woomera with links to messages alone, neither attachments nor pages.
@@ -42,38 +41,27 @@ class Bed:
     milter: Process
     noop_filter: Process
 
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="woomera-bench-")))
-            sockets = socket_folder(stack)
-            self.s3 = stack.enter_context(Juicefs(folder))
-            self.s3.make_bucket(BUCKET)
-            noop, woomera, bare, archive = (sockets / it for it in ("noop", "woomera", "bare", "archive"))
-            self.alone = stack.enter_context(sendmail_with())
-            self.noop = stack.enter_context(sendmail_with(noop))
-            self.woomera = stack.enter_context(sendmail_with(woomera))
-            self.bare = stack.enter_context(sendmail_with(bare))
-            self.archive = stack.enter_context(sendmail_with(archive=archive))
-            self.both = stack.enter_context(sendmail_with(woomera, archive))
-            self._logs = (folder / "milter.log", folder / "bare.log")
-            noop_log = folder / "noop.log"
-            self.noop_filter = serve(stack, _noop_command(folder, noop), noop, noop_log, self.noop)
-            command = self._woomera_command(folder, woomera, archive)
-            self.milter = serve(stack, [*command, "milter"], woomera, self._logs[0], self.woomera)
-            links = {"attachments": False, "page": False}
-            command_bare = self._woomera_command(folder, bare, archive, links=links)
-            serve(stack, [*command_bare, "milter"], bare, self._logs[1], self.bare)
-            serve(stack, [*command, "archive-milter"], archive, folder / "archive.log", self.archive)
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start(self, stack: ExitStack) -> None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="woomera-bench-")))
+        sockets = socket_folder(stack)
+        self.s3 = stack.enter_context(Juicefs(folder))
+        self.s3.make_bucket(BUCKET)
+        noop, woomera, bare, archive = (sockets / it for it in ("noop", "woomera", "bare", "archive"))
+        self.alone = stack.enter_context(sendmail_with())
+        self.noop = stack.enter_context(sendmail_with(noop))
+        self.woomera = stack.enter_context(sendmail_with(woomera))
+        self.bare = stack.enter_context(sendmail_with(bare))
+        self.archive = stack.enter_context(sendmail_with(archive=archive))
+        self.both = stack.enter_context(sendmail_with(woomera, archive))
+        self._logs = (folder / "milter.log", folder / "bare.log")
+        noop_log = folder / "noop.log"
+        self.noop_filter = serve(stack, _noop_command(folder, noop), noop, noop_log, self.noop)
+        command = self._woomera_command(folder, woomera, archive)
+        self.milter = serve(stack, [*command, "milter"], woomera, self._logs[0], self.woomera)
+        links = {"attachments": False, "page": False}
+        command_bare = self._woomera_command(folder, bare, archive, links=links)
+        serve(stack, [*command_bare, "milter"], bare, self._logs[1], self.bare)
+        serve(stack, [*command, "archive-milter"], archive, folder / "archive.log", self.archive)
 
     def empty_queues(self) -> None:
         """Remove all queued mail and archived copies, lest folders and disk fill up from round to round."""

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from bench.bed import Bed, sendmail_with, serve, socket_folder
 from bench.client import DeliveryError
@@ -16,6 +14,7 @@ from bench.mimedefang import Mimedefang
 from rig.mail.messages import MB
 from rig.mta.sendmail import Sendmail
 from rig.process import Process
+from rig.running import Running
 
 ALONE = "sendmail alone"
 NOOP = "C no-op"
@@ -40,35 +39,26 @@ class Candidate:
         return self.sendmail.smtp_port
 
 
-class PeerBed:
+class PeerBed(Running):
     """All `candidates` by name, the bed's and others; they run while the `with` block does."""
 
     candidates: dict[str, Candidate]
 
     def __init__(self) -> None:
         self.bed = Bed()
-        self._stack = ExitStack()
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            bed = stack.enter_context(self.bed)
-            self._sockets = socket_folder(stack)
-            self._parts: list[Path] = []
-            self.candidates = {
-                ALONE: Candidate(bed.alone, []),
-                NOOP: Candidate(bed.noop, [bed.noop_filter]),
-                PYMILTER: self._pymilter(stack),
-                MIMEDEFANG: self._mimedefang(stack, "noop"),
-                MIMEDEFANG_URLS: self._mimedefang(stack, "urls"),
-                WOOMERA: Candidate(bed.woomera, [bed.milter]),
-            }
-            self._stack = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+    def _start(self, stack: ExitStack) -> None:
+        bed = stack.enter_context(self.bed)
+        self._sockets = socket_folder(stack)
+        self._parts: list[Path] = []
+        self.candidates = {
+            ALONE: Candidate(bed.alone, []),
+            NOOP: Candidate(bed.noop, [bed.noop_filter]),
+            PYMILTER: self._pymilter(stack),
+            MIMEDEFANG: self._mimedefang(stack, "noop"),
+            MIMEDEFANG_URLS: self._mimedefang(stack, "urls"),
+            WOOMERA: Candidate(bed.woomera, [bed.milter]),
+        }
 
     def empty_queues(self) -> None:
         """Remove all queued mail and all files that were replaced by URLs."""

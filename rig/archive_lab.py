@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rig.lab import ArchiveMilter, Milter, base_configuration, environment, merged
 from rig.mta.sendmail import Sendmail
 from rig.mta.sendmail_cf import Settings
 from rig.mta.smtp import Exchange, SmtpClient
 from rig.process import Process, free_port
+from rig.running import Running
 from rig.servers.s3 import S3Server
 from rig.servers.ses import Ses
 
@@ -70,7 +70,7 @@ class Archiving:
         ]
 
 
-class ArchiveLab(Archiving):
+class ArchiveLab(Archiving, Running):
     """Runs all of it while the `with` block does; `with_main_milter` puts `woomera milter` before it."""
 
     def __init__(
@@ -105,7 +105,6 @@ class ArchiveLab(Archiving):
         main = folder / "main"
         main.mkdir()
         self.main_milter = Milter(self.milter.configuration, main) if with_main_milter else None
-        self._cleanup = ExitStack()
 
     def send(
         self,
@@ -119,19 +118,11 @@ class ArchiveLab(Archiving):
         with SmtpClient(self.sendmail.smtp_port) as client:
             return client.send(message, sender=sender, recipients=recipients, **parameters)
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.callback(self.sendmail.close)
-            stack.enter_context(self.ses)
-            for milter in (self.main_milter, self.milter):
-                if milter is not None:
-                    milter.start()
-                    stack.callback(milter.kill)
-            self.sendmail.start()
-            self._cleanup = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._cleanup.close()
+    def _start(self, stack: ExitStack) -> None:
+        stack.callback(self.sendmail.close)
+        stack.enter_context(self.ses)
+        for milter in (self.main_milter, self.milter):
+            if milter is not None:
+                milter.start()
+                stack.callback(milter.kill)
+        self.sendmail.start()

@@ -8,14 +8,14 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import yaml
 
 from rig.mta.sendmail import Sendmail
 from rig.mta.sendmail_cf import Settings
 from rig.process import Process, accepts, accepts_at, free_port, on_host
+from rig.running import Running
 from rig.servers.s3 import S3Server
 from rig.servers.ses import Ses
 
@@ -96,7 +96,7 @@ class ArchiveMilter(Milter):
     section = "archive"
 
 
-class Lab:
+class Lab(Running):
     """Runs all of it while the `with` block does."""
 
     def __init__(
@@ -123,23 +123,14 @@ class Lab:
         base = base_configuration(s3, socket, folder / "spool", s3_url)
         base["milter"]["sendmail"] = str(self.sendmail.command)
         self.milter = Milter(merged(base, configuration or {}), folder, host)
-        self._cleanup = ExitStack()
 
-    def __enter__(self) -> Self:
+    def _start(self, stack: ExitStack) -> None:
         (self.folder / "spool").mkdir(exist_ok=True)
-        with ExitStack() as stack:
-            stack.callback(self.sendmail.close)
-            stack.enter_context(self.ses)
-            self.milter.start()
-            stack.callback(self.milter.kill)
-            self.sendmail.start()
-            self._cleanup = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._cleanup.close()
+        stack.callback(self.sendmail.close)
+        stack.enter_context(self.ses)
+        self.milter.start()
+        stack.callback(self.milter.kill)
+        self.sendmail.start()
 
 
 def base_configuration(

@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rig.lab import Lab
 from rig.mta.sendmail import Sendmail
@@ -12,18 +11,18 @@ from rig.mta.smtp import Exchange, Reply, SmtpClient
 from rig.promises.bucket import Bucket
 from rig.promises.checker import Aftermath, Interception, Limits, Sent, check
 from rig.promises.notices import require
+from rig.running import Running
 from rig.servers.ses import Ses, Transaction
 from woomera_milter import config
 
 
-class Plain:
+class Plain(Running):
     """A sendmail without the milter and an SES of its own: what would have been relayed without us."""
 
     def __init__(self, aliases: Mapping[str, str] | None = None, **sendmail_settings: Any) -> None:
         """Take what the lab's sendmail has but for the milter: the two are compared."""
         self.ses = Ses()
         self.sendmail = Sendmail(Settings(relay_port=self.ses.port, **sendmail_settings), aliases)
-        self._cleanup = ExitStack()
 
     def relays(self, sent: Sent, **parameters: str) -> list[Transaction]:
         """Return what it hands to SES of this message, refused too; `parameters` as for SmtpClient.send."""
@@ -33,18 +32,10 @@ class Plain:
             self.sendmail.flush_queue()
         return [*self.ses.accepted, *self.ses.refused]
 
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            stack.callback(self.sendmail.close)
-            stack.enter_context(self.ses)
-            self.sendmail.start()
-            self._cleanup = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._cleanup.close()
+    def _start(self, stack: ExitStack) -> None:
+        stack.callback(self.sendmail.close)
+        stack.enter_context(self.ses)
+        self.sendmail.start()
 
 
 class Trial:

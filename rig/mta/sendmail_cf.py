@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rig.servers.ses import SES_HOST
+
 SHIPPED = Path(__file__).resolve().parents[2] / "sendmail-config"
 HOST_NAME = "rig.example.com"
-RELAY_HOST = "127.0.0.3"
-"""Where the rig's sendmail relays to; not 127.0.0.1, which it would take for itself."""
-
 MAILER_DAEMON = "MAILER-DAEMON@example.com"
 """Whom SES, which takes no null sender, sees in its place: the shipped sendmail.mc has it so."""
 
@@ -65,7 +64,7 @@ class Settings:
     """How the sendmail of a test differs from the one that we ship, apart from where its files lie."""
 
     relay_port: int
-    """Where the stand-in for SES listens, at RELAY_HOST."""
+    """Where the stand-in for SES listens, at SES_HOST."""
     milter_socket: str | None = None
     """`inet:PORT@127.0.0.1` (sendmail refuses unix sockets below world-writable folders); None: no milter."""
     failure_flag: str = "T"
@@ -89,7 +88,7 @@ class Settings:
 def server_mc(settings: Settings, folder: Path, smtp_port: int, uid: int) -> str:
     """Return the shipped sendmail.mc, but living in `folder`, serving `smtp_port` and using the stand-in."""
     defines = {
-        "SMART_HOST": f"relay:[{RELAY_HOST}]",
+        "SMART_HOST": f"relay:[{SES_HOST}]",
         "RELAY_MAILER_ARGS": f"TCP $h {settings.relay_port}",
         "ALIAS_FILE": f"{folder}/aliases",
         "STATUS_FILE": f"{folder}/statistics",

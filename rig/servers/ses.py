@@ -11,9 +11,10 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rig.mta.sendmail_cf import RELAY_HOST
 from rig.servers.background import BackgroundServer
 
+SES_HOST = "127.0.0.3"
+"""Not 127.0.0.1, which a sendmail that relays to it would take for itself."""
 SES_LIMIT_BYTES = 10 * 1024 * 1024
 MAX_RECIPIENTS = 50
 MAX_HEADER_LINE_BYTES = 998
@@ -49,10 +50,10 @@ class Transaction:
 
 
 class Ses(BackgroundServer):
-    """Listens on `RELAY_HOST` while the `with` block runs; `go_dark` and `listen` take it away and back."""
+    """Listens on `SES_HOST` while the `with` block runs; `go_dark` and `listen` take it away and back."""
 
     def __init__(self, *, limit_bytes: int = SES_LIMIT_BYTES) -> None:
-        super().__init__(RELAY_HOST, buffer_bytes=_BUFFER_BYTES)
+        super().__init__(SES_HOST, buffer_bytes=_BUFFER_BYTES)
         self.limit_bytes = limit_bytes
         self.throttled = False
         """While true, every message is answered with SES's throttling reply, a 454."""

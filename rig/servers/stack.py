@@ -11,7 +11,6 @@ from urllib.request import Request, urlopen
 
 import boto3
 
-from rig.lab import BUCKET
 from rig.servers.s3 import Moto
 
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "cloudformation.yaml"
@@ -33,9 +32,9 @@ class Stack:
     An administrator's keys become the server's own, so that the rig's checks go on working.
     """
 
-    def __init__(self, moto: Moto) -> None:
+    def __init__(self, moto: Moto, bucket: str) -> None:
         self.moto = moto
-        ids = create_stack(self.client("cloudformation"), {"BucketName": BUCKET})
+        ids = create_stack(self.client("cloudformation"), {"BucketName": bucket})
         self.role, self.signer = ids["HostRole"], ids["LinkSigner"]
         self._iam = self.client("iam")
         (self._policy_name,) = self._iam.list_role_policies(RoleName=self.role)["PolicyNames"]

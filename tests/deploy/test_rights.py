@@ -54,7 +54,7 @@ class Host:
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with Moto(tmp_path_factory.mktemp("moto")) as moto:
-        stack = Stack(moto)
+        stack = Stack(moto, BUCKET)
         yield stack
         stack.close()
 
