@@ -1,4 +1,5 @@
-"""Writes the man pages from click's commands, the models and config.yaml: python -m rig.manual [--check].
+"""Writes the man pages, from click's commands, the models and config.yaml, and docs/SCHEMA.md:
+python -m rig.manual [--check].
 
 What no program can know, such as what the exit statuses mean, stands here as prose.
 """
@@ -14,6 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import click
 from pydantic import BeforeValidator
 
+from rig import schema
 from woomera_milter.check.sendmail import DEFAULT_CF
 from woomera_milter.cli.common import EX_PARTLY
 from woomera_milter.cli.main import main as woomera
@@ -188,7 +190,8 @@ def _written(value: object, hint: Any) -> str:
 def pages() -> dict[Path, str]:
     settings = _page("woomera.yaml", 5, "the configuration of woomera(8)", _configuration())
     made = {"woomera.8": _page("woomera", 8, _SUMMARY, _program()), "woomera.yaml.5": settings}
-    return {REPOSITORY / "docs" / "man" / name: page for name, page in made.items()}
+    manuals = {REPOSITORY / "docs" / "man" / name: page for name, page in made.items()}
+    return manuals | {REPOSITORY / "docs" / "SCHEMA.md": schema.page()}
 
 
 def main(*, is_check: bool) -> int:

@@ -81,7 +81,7 @@ def conditional_writes_key(claim: str) -> str:
 
 
 def watermark_key() -> str:
-    """`sweep/watermark.json`: how far sweeps have come, a `Progress`."""
+    """`sweep/watermark.json`: how far sweeps have come, a `Watermark`."""
     return f"{SWEEP}watermark.json"
 
 

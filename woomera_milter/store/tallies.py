@@ -2,10 +2,10 @@
 
 from bisect import bisect_left
 from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import Annotated, ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field, PlainSerializer
+from pydantic import ConfigDict, Field, PlainSerializer, model_validator
 
 from woomera_milter.clock import Moment
 
@@ -20,6 +20,13 @@ A time is in the first bucket that it does not exceed, and in no other, so that 
 _RECENT_FAILURES = 20
 
 
+def _whole(value: object, kind: type[Any]) -> object:
+    """Refuse a document in which a count is missing: read as 0 it would make every sum wrong."""
+    if isinstance(value, dict) and not COUNTS[kind] <= value.keys():
+        raise ValueError("counts are missing")
+    return value
+
+
 @dataclass(slots=True)
 class Amount:
     """So many messages, and the octets of all of them."""
@@ -30,6 +37,11 @@ class Amount:
     """How many."""
     size_bytes: Annotated[int, Field(alias="bytes")] = 0
     """Their octets."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_both(cls, value: object) -> object:
+        return _whole(value, Amount)
 
     def add(self, size_bytes: int) -> None:
         """Count one."""
@@ -79,6 +91,11 @@ class Tally:
     recent_failures: deque[FailedMessage] = field(default_factory=lambda: deque(maxlen=_RECENT_FAILURES))
     """The last few that failed."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _has_all(cls, value: object) -> object:
+        return _whole(value, Tally)
+
     def merge(self, other: "Tally") -> None:
         """Add another's counts."""
         self.passed.merge(other.passed)
@@ -92,3 +109,10 @@ class Tally:
 def bucket_of(store_s: float) -> str:
     """Return the bucket of a time to store."""
     return STORE_BUCKETS[bisect_left(_BUCKET_ENDS_S, store_s)]
+
+
+COUNTS: dict[type[Any], frozenset[str]] = {
+    Amount: frozenset({"count", "bytes"}),
+    Tally: frozenset(it.name for it in fields(Tally)),
+}
+"""What has to stand in a document; in Python all of it begins at 0."""

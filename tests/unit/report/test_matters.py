@@ -207,3 +207,12 @@ def test_a_reason_of_a_later_version_leads_to_the_log(bucket: Bucket) -> None:
     assert [it.text for it in needed(gathered(bucket), str)] == [
         "1 attempt to store an over-limit message failed (moon): see the log"
     ]
+
+
+@pytest.mark.parametrize("missing", ["passed", "intercepted", "failed", "recent_failures"])
+def test_a_snapshot_in_which_a_count_is_missing_is_left_out_and_named(missing: str, bucket: Bucket) -> None:
+    document = snapshot(counts=tally(passed=Amount(5, 5)))
+    del document[missing]
+    bucket.put_snapshot(document)
+    statistics = gathered(bucket)
+    assert (statistics.unreadable.count, statistics.hosts) == (1, {})
