@@ -196,8 +196,8 @@ def _text_table(table: Table) -> Iterator[str]:
     for row in rows:
         for line in zip_longest(*row, fillvalue=""):
             shown = (
-                it.rjust(width) if number in table.numbers else it.ljust(width)
-                for number, (it, width) in enumerate(zip(line, widths, strict=True))
+                cell.rjust(width) if number in table.numbers else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(line, widths, strict=True))
             )
             yield "  ".join(shown).rstrip()
 

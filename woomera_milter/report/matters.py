@@ -63,8 +63,8 @@ def _failures(statistics: Statistics, format_time: FormatTime) -> Iterator[Matte
             f"{counted(count, 'attempt')} to store an over-limit message failed ({reason}): {meaning}",
             "the log of the host says more, by the queue id",
             [
-                f"{it.queue_id or '-'} on {it.host}, {format_time(it.at)}"
-                for it in statistics.failures.get(reason, ())
+                f"{attempt.queue_id or '-'} on {attempt.host}, {format_time(attempt.at)}"
+                for attempt in statistics.failures.get(reason, ())
             ],
         )
 
@@ -86,8 +86,8 @@ def _stale_claims(statistics: Statistics, format_time: FormatTime) -> Iterator[M
             f"{counted(count, 'notice')} of the sweep {'is' if count == 1 else 'are'} overdue: a run died",
             "the next `woomera sweep` takes over; see that a timer runs it",
             [
-                f"{it.key}: claimed by {it.host}, {format_time(it.since)}"
-                for it in statistics.stale_claims.shown
+                f"{claim.key}: claimed by {claim.host}, {format_time(claim.since)}"
+                for claim in statistics.stale_claims.shown
             ],
         )
 

@@ -59,8 +59,13 @@ def document(statistics: Statistics) -> dict[str, Any]:
         "archived": written(totals.archived),
         "hosts": [_host_document(name, host) for name, host in sorted(statistics.hosts.items())],
         "attention": [
-            {"kind": it.kind, "text": it.text, "remedy": it.remedy, "details": list(it.details)}
-            for it in needed(statistics, rfc3339)
+            {
+                "kind": matter.kind,
+                "text": matter.text,
+                "remedy": matter.remedy,
+                "details": list(matter.details),
+            }
+            for matter in needed(statistics, rfc3339)
         ],
     }
 
@@ -134,11 +139,11 @@ def _tables(statistics: Statistics, format_time: FormatTime) -> Iterator[Table]:
         ("Prefix", "Objects", "Size"),
         [
             (
-                prefix + _ending(it, statistics.period),
-                f"{it.stored.count:,}",
-                wording.plain_size(it.stored.size_bytes),
+                prefix + _ending(usage, statistics.period),
+                f"{usage.stored.count:,}",
+                wording.plain_size(usage.stored.size_bytes),
             )
-            for prefix, it in sorted(statistics.usage.items())
+            for prefix, usage in sorted(statistics.usage.items())
         ],
         frozenset({1, 2}),
         note="Messages are deleted by the bucket's lifecycle, as storage.retention tells it.",
