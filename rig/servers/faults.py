@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -82,9 +83,13 @@ Fault = Pass | Refuse | Hang | Reset | Answer | Slow | Corrupt | LoseReply | Rew
 class FaultProxy(BackgroundServer):
     """Relays HTTP/1.1 from a port of its own to an S3 server, with the fault that is `set`."""
 
-    def __init__(self, target_port: int, *, target_host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, target_port: int, *, target_host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> None:
+        """With `tls` it speaks HTTPS to its clients."""
         super().__init__("127.0.0.1", buffer_bytes=1 << 18)
         self._target = (target_host, target_port)
+        self._tls = tls
         self._fault: Fault = Pass()
         self._applies_to = ""
         self._with_header = ""
@@ -95,7 +100,7 @@ class FaultProxy(BackgroundServer):
     @property
     def endpoint_url(self) -> str:
         """Where clients find it instead of the server."""
-        return f"http://{self.host}:{self.port}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}"
 
     @property
     def requests(self) -> list[str]:
@@ -132,6 +137,8 @@ class FaultProxy(BackgroundServer):
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Relay one connection's requests, one after the other, until either side closes it."""
+        if self._tls:
+            await writer.start_tls(self._tls)
         link = _Link(reader, writer, *await asyncio.open_connection(*self._target))
         tasks = [asyncio.create_task(self._relay_requests(link)), asyncio.create_task(_relay_replies(link))]
         try:

@@ -134,6 +134,7 @@ def configuration_of(server: S3Server, url: str | None = None, **storage: Any) -
         "bucket": BUCKET,
         "endpoint_url": url or server.endpoint_url,
         "addressing": "path",
+        "encryption": "AES256",
         "access_key_id": server.access_key,
         "secret_access_key": server.secret_key,
     }

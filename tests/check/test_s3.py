@@ -246,6 +246,7 @@ def test_least_rights_store_and_all_others_are_named(enforcing_moto: S3Server) -
     assert {subject: right and right[0] for subject, right in missing.items()} == {
         "read": "s3:GetObject",
         "list": "s3:ListBucket",
+        "default encryption": "s3:GetEncryptionConfiguration",
         "public access": "s3:GetBucketPublicAccessBlock",
         "lifecycle": "s3:GetLifecycleConfiguration",
     }
@@ -257,12 +258,36 @@ def test_rights_that_are_named_are_enough_to_see_everything(enforcing_moto: S3Se
         "s3:PutObject",
         "s3:GetObject",
         "s3:ListBucket",
+        "s3:GetEncryptionConfiguration",
         "s3:GetBucketPublicAccessBlock",
         "s3:GetLifecycleConfiguration",
     )
 
     # moto verifies no digest, whatever the rights.
     assert the_trouble(look(configuration_of(enforcing_moto, **keys))).subject == "digest"
+
+
+# Encryption.
+
+
+@pytest.mark.parametrize(
+    ("encryption", "is_warned"), [("AES256", True), ("aws:kms", True), ("bucket", False), ("none", False)]
+)
+def test_header_that_overrides_the_buckets_own_key_is_a_warning(
+    ministack: S3Server, encryption: str, is_warned: bool
+) -> None:
+    make_sound(ministack)
+    client: Any = ministack.client()
+    key = "arn:aws:kms:us-east-1:123456789012:key/1"
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
+    client.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [default]})
+    try:
+        found = troubles(look(configuration_of(ministack, encryption=encryption)))
+    finally:
+        client.delete_bucket_encryption(Bucket=BUCKET)
+        client.close()
+
+    assert [it.subject for it in found if "overrides" in it.detail] == ["default encryption"] * is_warned
 
 
 # Public access and lifecycle.

@@ -2,13 +2,16 @@
 
 import contextlib
 import re
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from http.client import HTTPException
+from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
+from urllib.request import OpenerDirector
 
 from woomera_milter import config
 from woomera_milter.check.finding import Finding, failure, passed, warning
@@ -37,7 +40,7 @@ def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime)
     except WoomeraError:
         return  # what the bucket says of itself has told it
     try:
-        yield from _doors(signer.sign(key, min(ends_at, now + _SHORT_LIFE)))
+        yield from _doors(_stranger(storage.ca_bundle), signer.sign(key, min(ends_at, now + _SHORT_LIFE)))
     finally:
         with contextlib.suppress(WoomeraError):  # not allowed, as the least rights have it
             bucket.delete(key)
@@ -55,16 +58,18 @@ def _life(life: timedelta, expires: timedelta) -> Finding:
     )
 
 
-def _doors(link: str) -> Iterator[Finding]:
-    yield _right_link(link)
+def _doors(stranger: OpenerDirector, link: str) -> Iterator[Finding]:
+    yield _right_link(stranger, link)
     forged = re.sub(r"(Signature=)(.)", lambda found: found[1] + ("1" if found[2] == "0" else "0"), link)
-    yield _closed("wrong signature", forged, "a link whose signature is wrong")
-    yield _closed("no signature", link.partition("?")[0], "the address of a message without any signature")
+    yield _closed(stranger, "wrong signature", forged, "a link whose signature is wrong")
+    yield _closed(
+        stranger, "no signature", link.partition("?")[0], "the address of a message without any signature"
+    )
 
 
-def _right_link(link: str) -> Finding:
+def _right_link(stranger: OpenerDirector, link: str) -> Finding:
     subject, host = "link", urlsplit(link).hostname
-    status, body = _fetch(link)
+    status, body = _fetch(stranger, link)
     if status == 200 and body == PROBE:
         return passed(subject, f"a stranger can open one, at {host}")
     if status >= 500:
@@ -79,8 +84,8 @@ def _right_link(link: str) -> Finding:
     return failure(subject, f"a stranger who opens one at {host} gets {said}", remedy)
 
 
-def _closed(subject: str, url: str, what: str) -> Finding:
-    status, _ = _fetch(url)
+def _closed(stranger: OpenerDirector, subject: str, url: str, what: str) -> Finding:
+    status, _ = _fetch(stranger, url)
     if status >= 500:
         return _out_of_order(subject, status)
     if status >= 400:
@@ -105,13 +110,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Follow none."""
 
 
-def _fetch(url: str) -> tuple[int, bytes]:
-    """Return status and beginning of the body, as somebody without credentials gets them.
+def _stranger(ca_bundle: Path | None) -> OpenerDirector:
+    """Return somebody without credentials, who also trusts the private authority of `ca_bundle`."""
+    context = ssl.create_default_context()
+    if ca_bundle:
+        context.load_verify_locations(ca_bundle)
+    return urllib.request.build_opener(_NoRedirects, urllib.request.HTTPSHandler(context=context))
+
+
+def _fetch(stranger: OpenerDirector, url: str) -> tuple[int, bytes]:
+    """Return status and beginning of the body, as a stranger gets them.
 
     Raise TemporaryError, which does not hold the link, where nobody answers.
     """
     try:
-        with urllib.request.build_opener(_NoRedirects).open(url, timeout=TIMEOUT_S) as answer:
+        with stranger.open(url, timeout=TIMEOUT_S) as answer:
             return answer.status, answer.read(_MAX_ANSWER_BYTES)
     except urllib.error.HTTPError as error:
         with error:

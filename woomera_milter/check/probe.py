@@ -86,7 +86,7 @@ def _reading(store: Store, key: str, sha256: bytes, deadline: Deadline) -> Findi
 def _encryption(encryption: str | None) -> Finding:
     if encryption:
         return passed("encryption", f"what is stored is encrypted with {encryption}")
-    remedy = "set storage.encryption: AES256, or see that the disks of that server are encrypted"
+    remedy = "see that the disks of that server are encrypted, or set storage.encryption: AES256"
     return warning("encryption", "the server does not say that it encrypts what it stores", remedy)
 
 

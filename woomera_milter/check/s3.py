@@ -25,6 +25,7 @@ def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime)
         yield failed("bucket", greeting.refusal)
         return
     yield from probe.look(bucket, Store(configuration.storage, 1), configuration, host)
+    yield from _overridden_encryption(bucket, configuration.storage)
     yield _public_access(bucket)
     yield from lifecycle.look(bucket, configuration)
 
@@ -54,6 +55,25 @@ def _region(greeting: BucketGreeting, region: str) -> Iterator[Finding]:
         )
     else:
         yield passed("region", f"the bucket is in {region}")
+
+
+def _overridden_encryption(bucket: Bucket, storage: config.Storage) -> Iterator[Finding]:
+    """A header of ours wins over the bucket's own key (S3 User Guide, "Default encryption")."""
+    if storage.encryption in ("bucket", "none") or storage.kms_key_id:
+        return
+    subject = "default encryption"
+    try:
+        algorithm, key = bucket.default_encryption()
+    except WoomeraError as error:
+        if code_of(error) != "ServerSideEncryptionConfigurationNotFoundError":
+            yield unseen(subject, error, "s3:GetEncryptionConfiguration")
+        return
+    if algorithm.startswith("aws:kms") and (key or storage.encryption != algorithm):
+        yield warning(
+            subject,
+            f"the bucket has a KMS key of its own, which storage.encryption: {storage.encryption} overrides",
+            "set storage.encryption: bucket, unless that is meant",
+        )
 
 
 def _public_access(bucket: Bucket) -> Finding:

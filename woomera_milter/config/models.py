@@ -27,6 +27,7 @@ from woomera_milter.config.names import (
     Program,
     Region,
     Socket,
+    Tags,
     TimeZone,
 )
 from woomera_milter.config.values import (
@@ -63,7 +64,8 @@ class Section(BaseModel):
 class Storage(Section):
     """The bucket and how to reach it. `bucket` is the one key without a default.
 
-    `region` None: the AWS default chain's (AWS_REGION, else the profile's).
+    `region` None: the AWS default chain's (AWS_REGION, else the profile's). `encryption` "none" is an old
+    name of "bucket".
     """
 
     bucket: Bucket
@@ -71,11 +73,15 @@ class Storage(Section):
     prefix: Prefix = ""
     endpoint_url: Endpoint | None = None
     addressing: Literal["auto", "path", "virtual"] = "auto"
-    encryption: Literal["none", "AES256", "aws:kms"] = "AES256"
+    encryption: Literal["bucket", "AES256", "aws:kms", "none"] = "bucket"
     kms_key_id: Name | None = None
     profile: Name | None = None
     access_key_id: AccessKeyId | None = None
     secret_access_key: Secret | None = None
+    checksum: Literal["sha256", "md5"] = "sha256"
+    ca_bundle: ExistingFile | None = None
+    tags: Tags = {}
+    acl: Literal["private", "bucket-owner-read", "bucket-owner-full-control"] | None = None
     retention: Days = timedelta(days=30)
 
 

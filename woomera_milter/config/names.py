@@ -22,6 +22,7 @@ _HOST = rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*"
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _ADDRESS = rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_HOST}"
 _RESERVED_BUCKETS = r"^xn--|^sthree-|^amzn-s3-demo-|-s3alias$|--ol-s3$|\.mrap$|--x-s3$|--table-s3$"
+_TAG, _TAG_KEY, _TAG_VALUE, _MOST_TAGS = re.compile(r"[\w +\-=.:/@]+"), 128, 256, 10
 _MAX_UNIX_SOCKET_OCTETS = 107  # sun_path of unix(7) is 108 with its final NUL
 
 
@@ -201,6 +202,21 @@ def parse_timezone(value: object) -> ZoneInfo:
     )
 
 
+def _parse_tags(value: object) -> dict[str, str]:
+    """Tags of objects (S3 User Guide, "Categorizing your storage using tags")."""
+    remedy = "write each as KEY: VALUE, in quotes where it is no plain word"
+    if not isinstance(value, dict):
+        raise wrong(value, "a mapping of tags", remedy)
+    tags = {str(key): "" if text is None else text for key, text in value.items()}
+    for key, text in tags.items():
+        whole = isinstance(text, str) and _TAG.fullmatch(f"{key}={text}")
+        if not whole or len(key) > _TAG_KEY or len(text) > _TAG_VALUE:
+            raise wrong(f"{key}: {text}", "a tag of S3's", remedy)
+    if len(tags) > _MOST_TAGS:
+        raise wrong(len(tags), "a number of tags", f"an object has {_MOST_TAGS} at most")
+    return tags
+
+
 Email = Annotated[str, BeforeValidator(parse_email)]
 MailHost = Annotated[str, BeforeValidator(_parse_mail_host)]
 Port = Annotated[int, whole_number(1, 65535)]
@@ -217,6 +233,7 @@ Domain = Annotated[str, matching(_HOST, "a host name", "write it alone, such as 
 KeyPairId = Annotated[
     str, matching(r"[A-Z0-9]{8,32}", "the id of a CloudFront public key", "write it as CloudFront shows it")
 ]
+Tags = Annotated[dict[str, str], BeforeValidator(_parse_tags)]
 ExistingFolder = Annotated[
     Path,
     _existing(_is_readable_folder, "a folder that can be read", "make it, or correct the path or its mode"),

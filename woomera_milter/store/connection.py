@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import BotoCoreError, ClientError
@@ -67,10 +68,15 @@ class S3Connection:
             "Key": self._storage.prefix + key,
             "ContentType": content_type,
         }
-        if self._storage.encryption != "none":
-            request["ServerSideEncryption"] = self._storage.encryption
-        if self._storage.kms_key_id:
-            request["SSEKMSKeyId"] = self._storage.kms_key_id
+        storage = self._storage
+        if storage.encryption in ("AES256", "aws:kms"):
+            request["ServerSideEncryption"] = storage.encryption
+        if storage.kms_key_id:
+            request["SSEKMSKeyId"] = storage.kms_key_id
+        if storage.tags:
+            request["Tagging"] = urlencode(storage.tags)
+        if storage.acl:
+            request["ACL"] = storage.acl
         return request
 
     def name_of(self, key: str) -> str:
@@ -97,6 +103,7 @@ def _client_of(storage: config.Storage, max_connections: int) -> "S3Client":
         "s3",
         region_name=storage.region,
         endpoint_url=storage.endpoint_url,
+        verify=str(storage.ca_bundle) if storage.ca_bundle else None,
         config=ClientConfig(
             signature_version="s3v4",
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -105,6 +112,8 @@ def _client_of(storage: config.Storage, max_connections: int) -> "S3Client":
             max_pool_connections=max_connections,
             tcp_keepalive=True,
             request_checksum_calculation="when_required",
+            # x-amz-checksum-mode is refused by those servers that refuse the checksums, too.
+            response_checksum_validation="when_required" if storage.checksum == "md5" else "when_supported",
             s3={
                 "addressing_style": storage.addressing,
                 # Content-MD5 is among the signed headers, so it vouches for the body; hashing

@@ -29,8 +29,13 @@ _REMEDIES = {
     "NoSuchBucket": "create the bucket, or correct storage.bucket",
     "PermanentRedirect": "set storage.region to the bucket's region",
     "AuthorizationHeaderMalformed": "set storage.region to the bucket's region",
-    "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key); "
+    "AccessDenied": "grant s3:PutObject on the bucket to these credentials (and the use of the KMS key), or "
+    "satisfy a policy that asks for encryption, a tag or an ACL (storage.encryption, tags, acl); "
     "sweep, list and resend need s3:GetObject and s3:ListBucket too",
+    "SSLError": "name the private authority's certificates in storage.ca_bundle, or correct "
+    "storage.endpoint_url",
+    "NotImplemented": "leave out what this server does not know: storage.encryption: bucket, "
+    "storage.checksum: md5, no storage.tags, no storage.acl",
     "InvalidObjectState": "the object is in Glacier: restore it (s3:RestoreObject), or let it rest",
     "NoSuchKey": "it was deleted, by the lifecycle perhaps",
     "404": "it was deleted, by the lifecycle perhaps",
@@ -44,7 +49,17 @@ _REMEDIES = {
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",
     "ProfileNotFound": "correct storage.profile",
 }
-_DEFAULT_REMEDY = "see whether S3 and the network are well; it is tried again when the client sends again"
+_KMS = (
+    "see the KMS key, storage.kms_key_id or the bucket's own: enabled, in the bucket's region, and usable by "
+    "these credentials (kms:GenerateDataKey, kms:Decrypt)"
+)
+_TOO_LARGE = "let proxies before the server, and the server itself, take bodies as large as mail may be"
+_REFUSED = (
+    "see the bucket's policy, proxies on the way, and what the server takes (storage.checksum: md5 where it "
+    "refuses x-amz-checksum-sha256)"
+)
+_OUT_OF_ORDER = "wait until S3 is well; it is tried again when the client sends again"
+_UNREACHABLE = "see storage.endpoint_url and the network; it is tried again when the client sends again"
 
 
 def code_of(error: BaseException | None) -> str:
@@ -61,9 +76,22 @@ def explained(error: Exception, attempted: str) -> WoomeraError:
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     # "Throttl": KMS names its own refusals as it likes (ThrottlingException, KMS.ThrottlingException).
     passes = code in _PASSING_CODES or status in _PASSING_STATUSES or "Throttl" in code
-    permanent = 300 <= status < 500 and not passes
+    permanent = (300 <= status < 500 or status == 501) and not passes
     kind = (
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )
     problem = f"{attempted} failed: {aws.in_words(error)}" + (f" ({status})" if status else "")
-    return kind(problem, remedy=_REMEDIES.get(code, _DEFAULT_REMEDY), reason=Reason.STORE)
+    return kind(problem, remedy=_remedy(code, status), reason=Reason.STORE)
+
+
+def _remedy(code: str, status: int) -> str:
+    """Return what to do: a 4xx is a refusal, a 5xx an outage, and no status at all the network."""
+    if code in _REMEDIES:
+        return _REMEDIES[code]
+    if code.startswith("KMS."):
+        return _KMS
+    if status == 413 or code in {"EntityTooLarge", "RequestEntityTooLarge"}:
+        return _TOO_LARGE
+    if 300 <= status < 500 and status not in _PASSING_STATUSES and code not in _PASSING_CODES:
+        return _REFUSED
+    return _OUT_OF_ORDER if status else _UNREACHABLE

@@ -87,6 +87,16 @@ class Bucket:
         told = answer.get("PublicAccessBlockConfiguration", {})
         return {name: bool(told.get(name)) for name in _BLOCKS}
 
+    def default_encryption(self) -> tuple[str, str]:
+        """Return how the bucket encrypts what comes without a header, and with which key ("": AWS's)."""
+        answer: Any = self._ask(
+            "looking at the bucket's encryption",
+            lambda client: client.get_bucket_encryption(Bucket=self._bucket),
+        )
+        rules = answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", [])
+        default = rules[0].get("ApplyServerSideEncryptionByDefault", {}) if rules else {}
+        return default.get("SSEAlgorithm", ""), default.get("KMSMasterKeyID", "")
+
     def lifecycle_rules(self) -> Sequence[Mapping[str, Any]]:
         """Return the rules of the lifecycle, as S3's API gives them."""
         answer: Any = self._ask(

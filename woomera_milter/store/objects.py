@@ -104,6 +104,7 @@ class Store:
         self._bucket = storage.bucket
         self._prefix = storage.prefix
         self._retention = storage.retention
+        self._checksum = storage.checksum
 
     def put(
         self,
@@ -242,8 +243,9 @@ class Store:
         attempted = f"storing {self.name_of(key)}"
         deadline.check(attempted)
         request: Any = self._connection.put_request(key, content_type) | more
-        request["ChecksumSHA256"] = b64encode(_sha256(content)).decode()
-        if with_md5:
+        if self._checksum == "sha256":
+            request["ChecksumSHA256"] = b64encode(_sha256(content)).decode()
+        if with_md5 or self._checksum == "md5":
             request["ContentMD5"] = b64encode(_md5(content)).decode()
 
         def put(client: "S3Client") -> "PutObjectOutputTypeDef":

@@ -19,7 +19,7 @@ SAMPLE = REPOSITORY / "config.yaml"
 
 def leaf_values(data: dict[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in data.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             yield from leaf_values(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value

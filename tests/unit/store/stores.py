@@ -26,7 +26,6 @@ def storage_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> confi
         "region": "us-east-1",
         "endpoint_url": endpoint_url,
         "addressing": "path",
-        "encryption": "none",
     }
     return config.validate({"storage": section | keys | storage}, "config.yaml").storage
 

@@ -2,10 +2,13 @@
 
 import base64
 import hashlib
+import ssl
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from rig.servers.certificate import certificate
 from rig.servers.faults import Corrupt, FaultProxy
 from rig.servers.s3 import Juicefs, Ministack, S3Server
 from tests.unit.store.script import SCRIPT_KEYS, Script
@@ -80,10 +83,54 @@ def test_server_is_told_both_digests(script: Script, spooled: SpooledMessage) ->
     assert "content-md5" in headers["authorization"]  # signed, so that nobody on the way can change both
 
 
+def test_server_that_refuses_other_checksums_is_told_md5_alone(
+    script: Script, spooled: SpooledMessage
+) -> None:
+    store = store_at(script.endpoint_url, SCRIPT_KEYS, checksum="md5")
+
+    put(store, spooled)
+    store.put("part", spooled, "text/plain", Deadline(30), NOW, file_name="a.txt", with_md5=False)
+    store.put_json("sidecar", {}, Deadline(30))
+
+    for headers, body in script.requests:
+        assert headers["content-md5"] == base64.b64encode(hashlib.md5(body).digest()).decode()
+        assert [name for name in headers if "checksum" in name] == []
+
+
+def test_tags_and_acl_that_a_policy_asks_for_are_put_on_each_object(
+    script: Script, spooled: SpooledMessage
+) -> None:
+    storage = {"tags": {"cost centre": "a=b"}, "acl": "bucket-owner-full-control"}
+    store = store_at(script.endpoint_url, SCRIPT_KEYS, **storage)
+
+    put(store, spooled)
+    store.put_json("sidecar", {}, Deadline(30))
+
+    asked = [(headers["x-amz-tagging"], headers["x-amz-acl"]) for headers, _ in script.requests]
+    assert asked == [("cost+centre=a%3Db", "bucket-owner-full-control")] * 2
+
+
+def test_server_with_a_private_authority_is_trusted_by_its_bundle_alone(
+    juicefs: Juicefs, spooled: SpooledMessage, tmp_path: Path
+) -> None:
+    certificate_file, key_file = certificate(tmp_path, "127.0.0.1")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate_file, key_file)
+    with FaultProxy(juicefs.port, tls=tls) as front:
+        with pytest.raises(TemporaryError, match="TLS cannot be had") as failure:
+            put(store_at(front.endpoint_url, keys_of(juicefs)), spooled)
+        put(store_at(front.endpoint_url, keys_of(juicefs), ca_bundle=str(certificate_file)), spooled)
+
+    assert "storage.ca_bundle" in failure.value.remedy
+    assert stored(juicefs)["Body"] == WIRE
+
+
 @pytest.mark.parametrize(
     ("storage", "expected"),
     [
-        pytest.param({"encryption": "none"}, {}, id="none"),
+        pytest.param({}, {}, id="the bucket's own"),
+        pytest.param({"encryption": "bucket"}, {}, id="the bucket's own, said"),
+        pytest.param({"encryption": "none"}, {}, id="the bucket's own, by its old name"),
         pytest.param({"encryption": "AES256"}, {"x-amz-server-side-encryption": "AES256"}, id="AES256"),
         pytest.param({"encryption": "aws:kms"}, {"x-amz-server-side-encryption": "aws:kms"}, id="KMS"),
         pytest.param(

@@ -60,6 +60,46 @@ def test_missing_credentials_are_named(
 
 
 @pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (400, "KMS.DisabledException", "see the KMS key"),
+        (400, "KMS.NotFoundException", "see the KMS key"),
+        (400, "InvalidArgument", "storage.checksum: md5"),
+        (403, "AccessDenied", "a policy that asks for encryption, a tag or an ACL"),
+        (403, "SomethingElse", "see the bucket's policy, proxies on the way"),
+        (413, "RequestEntityTooLarge", "take bodies as large as mail may be"),
+        (501, "NotImplemented", "storage.encryption: bucket"),
+    ],
+)
+def test_refusal_has_the_remedy_of_a_refusal(
+    status: int, code: str, remedy: str, script: Script, spooled: SpooledMessage
+) -> None:
+    script.answers = [refusal(status, code)]
+
+    with pytest.raises(PermanentError, match=f"{code} .{status}.") as failure:
+        put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
+
+    assert remedy in failure.value.remedy
+    assert "network" not in failure.value.remedy
+
+
+def test_outage_is_told_from_a_network_that_leads_nowhere(
+    script: Script, juicefs: Juicefs, spooled: SpooledMessage
+) -> None:
+    script.answers = [refusal(503, "ServiceUnavailable")]
+    with FaultProxy(juicefs.port) as nowhere:
+        nowhere.set(Refuse())
+        remedies = []
+        for url in (script.endpoint_url, nowhere.endpoint_url):
+            with pytest.raises(TemporaryError) as failure:
+                put(store_at(url, SCRIPT_KEYS), spooled)
+            remedies.append(failure.value.remedy)
+
+    assert "wait until S3 is well" in remedies[0]
+    assert "see storage.endpoint_url and the network" in remedies[1]
+
+
+@pytest.mark.parametrize(
     ("status", "code"), [(301, "PermanentRedirect"), (400, "AuthorizationHeaderMalformed")]
 )
 def test_bucket_of_another_region_is_a_mistake_in_the_configuration(
