@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -54,6 +55,11 @@ def test_archive_milter_at_rest_is_small(milter: "subprocess.Popen[bytes]") -> N
     [held_kb] = [int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:")]
 
     assert held_kb <= MAX_RSS_KB
+
+
+@pytest.mark.usefixtures("milter")
+def test_socket_of_a_milter_is_open_to_its_own_user_alone(tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / "archive.sock").stat().st_mode) == 0o600
 
 
 def test_archive_milter_clears_what_a_killed_one_had_begun_and_ends_as_asked(

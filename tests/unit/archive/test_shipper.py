@@ -1,13 +1,19 @@
 """What keeps one message from S3 keeps no other one, and a dead S3 is not asked a thousand times."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from tests.unit.archive.test_spool import keep
+from tests.unit.store.script import SCRIPT_KEYS, scripted
+from tests.unit.store.stores import store_at
 from woomera_milter.archive.shipper import Result, Shipper
-from woomera_milter.archive.spool import CopyError
+from woomera_milter.archive.spool import ArchiveSpool, CopyError
 from woomera_milter.errors import (
     DamagedError,
     DeadlineError,
@@ -46,6 +52,24 @@ class Failing:
 
 def ship(*shipments: Failing) -> Result:
     return Shipper(None, "archive/").run(shipments, lambda size_bytes: None)
+
+
+def test_server_is_told_the_digests_of_an_archived_copy_so_that_none_is_removed_for_a_damaged_one(
+    tmp_path: Path,
+) -> None:
+    spool = ArchiveSpool(tmp_path, 0)
+    keep(spool)
+    [copy] = spool.copies()
+    octets = copy.path.read_bytes()
+
+    with scripted() as server:
+        result = Shipper(store_at(server.endpoint_url, SCRIPT_KEYS), "archive/").run([copy], lambda _: None)
+
+    assert (result.count, spool.copies()) == (1, [])
+    [(headers, body)] = [it for it in server.requests if it[0]["content-type"] == "message/rfc822"]
+    assert body == octets
+    assert headers["x-amz-checksum-sha256"] == base64.b64encode(hashlib.sha256(octets).digest()).decode()
+    assert headers["content-md5"] == base64.b64encode(hashlib.md5(octets).digest()).decode()
 
 
 def failing(error: WoomeraError) -> list[Failing]:

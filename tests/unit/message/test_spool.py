@@ -53,6 +53,17 @@ def test_message_that_nobody_holds_any_more_is_not_hashed(tmp_path: Path) -> Non
         message.md5()
 
 
+def test_shared_message_is_there_until_each_of_its_holders_has_closed_it(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    message.write(b"x")
+    message.share()
+    message.close()
+    assert b"".join(message.chunks()) == b"x"
+    message.close()
+    with pytest.raises(ValueError, match="closed"):
+        message.fileno()
+
+
 def test_missing_spool_folder_is_a_temporary_error_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(TemporaryError, match=r"milter\.spool: .*/nowhere cannot hold the message"):
         SpooledMessage(tmp_path / "nowhere")

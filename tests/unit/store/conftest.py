@@ -1,13 +1,12 @@
 """Servers to store on, a spooled message, and none of this host's AWS settings."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rig.servers.s3 import Juicefs, Ministack
-from tests.unit.store.script import Script
+from tests.unit.store.script import Script, scripted
 from tests.unit.store.stores import BUCKET, WIRE
 from woomera_milter.message.spool import SpooledMessage
 
@@ -45,9 +44,5 @@ def spooled(tmp_path: Path) -> Iterator[SpooledMessage]:
 
 @pytest.fixture
 def script() -> Iterator[Script]:
-    with Script() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with scripted() as server:
         yield server
-        server.shutdown()
-        thread.join()

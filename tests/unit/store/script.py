@@ -1,5 +1,8 @@
 """A server that says what a test tells it to: for what no server of the rig does."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -33,6 +36,17 @@ class ScriptHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *args: object) -> None:
         pass
+
+
+@contextmanager
+def scripted() -> Iterator[Script]:
+    """Run one, in a thread of its own."""
+    with Script() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 def refusal(status: int, code: str) -> tuple[int, dict[str, str], bytes]:

@@ -84,6 +84,17 @@ def test_the_suspicion_of_a_second_notice_outlives_another_death(store: MemorySt
     assert taken(claims(store, "host-3").take(KEY)).may_repeat
 
 
+def test_the_suspicion_of_a_second_notice_outlives_a_sweep_that_fails_before_it_hands_over(
+    store: MemoryStore,
+) -> None:
+    first = claims(store)
+    first.hand_over(taken(first.take(KEY)))
+    store.advance(LEASE)
+    second = claims(store, "host-2")
+    assert second.fail(taken(second.take(KEY)), [], "S3 is away").may_repeat
+    assert taken(claims(store, "host-3").take(KEY)).may_repeat
+
+
 def test_who_was_overtaken_may_not_hand_over(store: MemoryStore) -> None:
     slow = claims(store)
     claim = taken(slow.take(KEY))

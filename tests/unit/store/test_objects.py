@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import re
 import ssl
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from rig.servers.s3 import Juicefs, Ministack, S3Server
 from tests.unit.store.script import SCRIPT_KEYS, Script
 from tests.unit.store.stores import BUCKET, KEY, NOW, WIRE, keys_of, put, store_at, stored
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import TemporaryError
+from woomera_milter.errors import DeadlineError, TemporaryError
 from woomera_milter.message.spool import SpooledMessage
 
 # What is stored.
@@ -68,6 +70,22 @@ def test_message_that_is_damaged_on_its_way_is_refused_by_the_server(
     client = server.client()
     assert client.list_objects_v2(Bucket=BUCKET, Prefix=f"damaged-{at_byte}/")["KeyCount"] == 0
     client.close()
+
+
+# Reading.
+
+
+def test_reading_an_object_ends_when_the_deadline_passes_midway(juicefs: Juicefs) -> None:
+    store = store_at(juicefs.endpoint_url, keys_of(juicefs))
+    store.put(KEY, WIRE * 3, "message/rfc822", Deadline(30), NOW)
+    deadline = Deadline(30)
+    chunks = store.read(KEY, deadline)
+
+    assert WIRE.startswith(next(chunks))
+    deadline._at = time.monotonic()
+
+    with pytest.raises(DeadlineError, match=re.escape(f"reading s3://{BUCKET}/{KEY} took longer")):
+        next(chunks)
 
 
 # What a server is told, and what it answers.

@@ -96,6 +96,14 @@ def test_failures_hold_the_watermark_back(store: MemoryStore) -> None:
     assert span.new_since < came
 
 
+def test_what_failed_is_looked_at_by_the_next_sweep_of_whatever_day_its_key_is(store: MemoryStore) -> None:
+    came = NOW - timedelta(minutes=5)
+    failed = after_one(store, came)
+    assert watermark.next_range(failed, NOW) == SweepRange(None, came - timedelta(days=1))
+    settled = watermark.advanced(failed, "archive/", watermark.next_range(failed, NOW), NOW, ())
+    assert watermark.next_range(settled, NOW).since == date(2026, 11, 17)
+
+
 @pytest.mark.parametrize("octets", [b"1", b"{}", b'{"prefix": "archive/", "recent_until": "2026-11-24"}'])
 def test_a_damaged_watermark_is_named(store: MemoryStore, octets: bytes) -> None:
     store.put_octets("sweep/watermark.json", octets)
