@@ -65,6 +65,7 @@ class Reason(StrEnum):
     SOCKET = "socket", "the socket could not be served"
     SPOOL = "spool", "the folder milter.spool could not hold them"
     STORE = "store", "S3 refused them, or could not be reached"
+    UNANNOUNCED = "unannounced", "its client was told to try again, and nobody was told of this attempt"
 
 
 class WoomeraError(Exception):

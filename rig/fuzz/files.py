@@ -99,7 +99,7 @@ class _Capture:
 
     def intercept(self, over: OverLimit, deadline: Deadline) -> Replacement:
         self.octets = os.pread(over.message.fileno(), over.message.size_bytes, 0)
-        return Replacement("", (), b"", "", over.measured_bytes, 0.0, datetime.now(UTC))
+        return Replacement("", (), b"", "", over.measured_bytes, 0.0, datetime.now(UTC), lambda: None)
 
 
 @cache

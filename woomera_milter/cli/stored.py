@@ -27,13 +27,17 @@ from woomera_milter.sweep.resend import Resent
 def list_command(
     path: Path, since: datetime | None, recipient: str, sender: str, message_id: str | None, as_json: bool
 ) -> None:
-    """Show stored messages, newest first."""
+    """Show stored messages, newest first.
+
+    A message that its client had to send again stands there once. One that was stored, and whose client was
+    told to try again, is marked as never announced.
+    """
     store = wiring.stored_messages(load(path))
     damaged: list[DamagedError] = []
     if message_id:
         sidecars = iter([stored.find(store, message_id)])
     else:
-        sidecars = stored.newest_first(store, since, damaged.append)
+        sidecars = stored.each_once(stored.newest_first(store, since, damaged.append))
     found = (it for it in sidecars if it.matches(sender, recipient))
     if as_json:
         say_json([written(it.sidecar) for it in found])
@@ -49,14 +53,17 @@ def list_command(
 @click.command("resend")
 @click.argument("message_id", metavar="ID")
 @click.option("--to", "only_to", metavar="ADDRESS", help="To this one of its recipients alone.")
+@click.option("--force", is_flag=True, help="Even where it was never announced.")
 @click.option("--dry-run", is_flag=True, help="Tell who would get it, and send and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_obj
-def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bool, as_json: bool) -> None:
+def resend_command(
+    path: Path, message_id: str, only_to: str | None, force: bool, dry_run: bool, as_json: bool
+) -> None:
     """Make fresh links for the stored message ID (`woomera list` shows ids), and send its notice again."""
     configuration = load(path)
     with mailer.from_config(configuration) as postman:
-        resent = wiring.resend(configuration, postman).run(message_id, only_to, dry_run=dry_run)
+        resent = wiring.resend(configuration, postman).run(message_id, only_to, force=force, dry_run=dry_run)
     if as_json:
         say_json(_document(resent, dry_run))
     else:
@@ -68,9 +75,10 @@ def resend_command(path: Path, message_id: str, only_to: str | None, dry_run: bo
 def line_of(sidecar: Sidecar) -> str:
     """Return a message as the list shows it."""
     refused = f" ({sidecar.recipients_refused} of them refused)" if sidecar.recipients_refused else ""
+    mark = "" if sidecar.announced else "  never announced"
     return (
         f"{rfc3339(sidecar.received_at)}  {sidecar.id}  {sidecar.size_bytes:>11,} bytes  "
-        f"<{sidecar.envelope_sender}> -> {', '.join(sidecar.recipients)}{refused}  {sidecar.subject}"
+        f"<{sidecar.envelope_sender}> -> {', '.join(sidecar.recipients)}{refused}{mark}  {sidecar.subject}"
     )
 
 

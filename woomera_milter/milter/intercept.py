@@ -2,7 +2,10 @@
 
 import secrets
 import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
@@ -26,6 +29,7 @@ class Interceptor:
         self._offload = offload
         self._composer = composer
         self._host = socket.gethostname()
+        self._marks = ThreadPoolExecutor(1, thread_name_prefix="unannounced")
 
     def intercept(self, over: OverLimit, deadline: Deadline) -> Replacement | None:
         """Return what replaces the message, which is stored and verified by then; None if not for the relay.
@@ -39,9 +43,19 @@ class Interceptor:
         message_id = f"{over.queue_id or 'unknown'}-{secrets.token_hex(8)}"
         origin = Origin("milter", self._host, over.queue_id, received_at)
         offloaded = self._offload.run(message_id, over.message, over.envelope, over.headers, origin, deadline)
-        return self._replacement(over, offloaded, (datetime.now(UTC) - received_at).total_seconds())
+        mark_unannounced = partial(
+            self._marks.submit, self._offload.mark_unannounced, message_id, received_at
+        )
+        try:
+            store_s = (datetime.now(UTC) - received_at).total_seconds()
+            return self._replacement(over, offloaded, store_s, mark_unannounced)
+        except BaseException:
+            mark_unannounced()
+            raise
 
-    def _replacement(self, over: OverLimit, offloaded: Offloaded, store_s: float) -> Replacement:
+    def _replacement(
+        self, over: OverLimit, offloaded: Offloaded, store_s: float, mark_unannounced: Callable[[], object]
+    ) -> Replacement:
         edits = HeaderEdits(over.headers, self._subject_prefix, over.own_names)
         notice = compose(self._composer, offloaded, edits.relayed_bytes)
         return Replacement(
@@ -52,4 +66,5 @@ class Interceptor:
             measured_bytes=over.measured_bytes,
             store_s=store_s,
             links_expire_at=offloaded.links_expire_at,
+            mark_unannounced=mark_unannounced,
         )

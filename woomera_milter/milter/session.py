@@ -48,7 +48,8 @@ class OverLimit:
 class Replacement:
     """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF).
 
-    The rest is for the log: `store_s` is the time that storing and signing took.
+    The rest is for the log: `store_s` is the time that storing and signing took. `mark_unannounced`, which
+    returns at once, is called where nobody gets the notice of what was stored.
     """
 
     queue_id: str
@@ -58,6 +59,7 @@ class Replacement:
     measured_bytes: int
     store_s: float
     links_expire_at: datetime
+    mark_unannounced: Callable[[], object]
 
 
 Intercept = Callable[[OverLimit, Deadline], Replacement | None]
@@ -151,6 +153,7 @@ class Session(Transaction):
         try:
             mta.replace_message(decision.header_changes, decision.body)
         except TemporaryError as error:
+            decision.mark_unannounced()
             # Whatever on_failure says: half a change must not pass.
             log.failed(self._queue_id, error.reason, Verdict.TEMPFAIL.value, str(error))
             self._counters.failed(self._queue_id, error.reason, passed=False)
@@ -215,15 +218,11 @@ class Session(Transaction):
         self._message = None
         work.add_done_callback(lambda _: message.close())
         try:
-            while not _done(work, min(PROGRESS_EVERY_S, deadline.remaining_s)):
-                if deadline.remaining_s <= 0:
-                    raise DeadlineError(
-                        "storing the message took longer than milter.deadline",
-                        remedy="see whether S3 is slow, or more than milter.max_concurrent messages wait",
-                    )
-                progress()
-        finally:
+            _wait(work, deadline, progress)
+        except BaseException:
             work.cancel()  # if it waits for its turn still, nobody waits for it
+            work.add_done_callback(_mark_unannounced)
+            raise
         return work.result()
 
     def close(self) -> None:
@@ -231,6 +230,24 @@ class Session(Transaction):
         if self._message is not None:
             self._message.close()
             self._message = None
+
+
+def _wait(
+    work: "concurrent.futures.Future[Replacement | None]", deadline: Deadline, progress: Callable[[], None]
+) -> None:
+    while not _done(work, min(PROGRESS_EVERY_S, deadline.remaining_s)):
+        if deadline.remaining_s <= 0:
+            raise DeadlineError(
+                "storing the message took longer than milter.deadline",
+                remedy="see whether S3 is slow, or more than milter.max_concurrent messages wait",
+            )
+        progress()
+
+
+def _mark_unannounced(work: "concurrent.futures.Future[Replacement | None]") -> None:
+    """For what was stored when nobody waited for it any more."""
+    if not work.cancelled() and not work.exception() and (replacement := work.result()):
+        replacement.mark_unannounced()
 
 
 def _done(work: "concurrent.futures.Future[Replacement | None]", timeout_s: float) -> bool:

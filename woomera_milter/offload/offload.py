@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline
+from woomera_milter.errors import WoomeraError
 from woomera_milter.message import contents as mime
 from woomera_milter.message.contents import BodyText, Protection
 from woomera_milter.message.decoding import header_summary
@@ -23,6 +24,7 @@ from woomera_milter.offload.attachments import WINDOW_BYTES, AttachmentUploads
 from woomera_milter.offload.pages import PageUploads
 from woomera_milter.offload.source import Offloaded, Origin, Source, Upload
 from woomera_milter.offload.uploads import Workers
+from woomera_milter.store import sidecars
 from woomera_milter.store.documents import Sidecar, StoredAttachment, written
 from woomera_milter.store.keys import message_key, sidecar_key
 from woomera_milter.store.links import Signer
@@ -82,6 +84,16 @@ class Offload:
         sidecar = _sidecar(source, offloaded, envelope, headers, origin)
         self._store.put_json(sidecar_key(message_id, origin.received_at), written(sidecar), deadline)
         return self._with_page(source, offloaded, page, deadline.for_extras())
+
+    def mark_unannounced(self, message_id: str, received_at: datetime) -> None:
+        """Have the sidecar say that the client was told to try again; raises nothing."""
+        key = sidecar_key(message_id, received_at)
+        try:
+            if found := sidecars.read(self._store, key):
+                marked = found.sidecar.model_copy(update={"announced": False})
+                self._store.replace_json(key, written(marked), found.etag)
+        except WoomeraError as error:
+            log.not_recorded(message_id, error.reason, str(error))
 
     def renew(self, source: Source, stored: StoredObject, deadline: Deadline) -> Offloaded:
         """Make fresh links to a message that is `stored`; attachments and page are stored anew with them.

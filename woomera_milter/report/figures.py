@@ -1,17 +1,18 @@
 """The sums of a report, reduced object by object as they come from the bucket. Pure.
 
-However many hosts and messages there are, what is kept is a few numbers for each host, day and sender, and
-short lists of examples.
+However many hosts and messages there are, what is kept is a few numbers for each host, day and sender, short
+lists of examples, and which messages of the last two days were there already.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from heapq import heappush, heappushpop
+from heapq import heapify, heappush, heappushpop
 from typing import Generic, NamedTuple, TypeVar
 
 from woomera_milter.clock import moment
 from woomera_milter.report.period import Period, last_days
+from woomera_milter.store.attempts import Attempts, message_of
 from woomera_milter.store.documents import ArchiveDay, Claim, MilterDay, Sidecar, State
 from woomera_milter.store.tallies import Amount, Tally
 
@@ -41,6 +42,7 @@ class LargeMessage(NamedTuple):
     id: str
     sender: str
     subject: str
+    message: int | None
 
 
 class ShortLink(NamedTuple):
@@ -146,6 +148,7 @@ class Statistics:
         self.usage: dict[str, Usage] = {}
         self._links_expire = links_expire
         self._largest: list[LargeMessage] = []
+        self._attempts = Attempts()
 
     @property
     def reads_since(self) -> date:
@@ -201,7 +204,19 @@ class Statistics:
 
     def add_sidecar(self, sidecar: Sidecar, written_at: datetime, sender: str) -> None:
         """Take the sidecar of a message received in the period; `sender` is its author's address."""
-        message = LargeMessage(sidecar.size_bytes, sidecar.received_at, sidecar.id, sender, sidecar.subject)
+        if not sidecar.announced:
+            return
+        message = LargeMessage(
+            sidecar.size_bytes,
+            sidecar.received_at,
+            sidecar.id,
+            sender,
+            sidecar.subject,
+            message_of(sidecar),
+        )
+        if self._attempts.saw(message.message, message.received_at):
+            self._renew(message)
+            return
         if len(self._largest) < _LARGEST:
             heappush(self._largest, message)
         else:
@@ -210,6 +225,13 @@ class Statistics:
         ends_at = sidecar.links_expire_at
         if ends_at and ends_at < written_at + self._links_expire - _ROUNDING:
             self.short_links.add(ShortLink(sidecar.id, ends_at))
+
+    def _renew(self, newer: LargeMessage) -> None:
+        """Show the newest attempt at a message: it is the one that was announced."""
+        for place, shown in enumerate(self._largest):
+            if shown.message == newer.message and shown.received_at < newer.received_at:
+                self._largest[place] = newer
+                heapify(self._largest)
 
     def add_claim(self, claim: Claim, written_at: datetime, age: timedelta) -> None:
         """Take a sweep's claim; `age` and `written_at` are of its last change. Raise ValueError where it

@@ -94,6 +94,8 @@ class Sidecar(_Extensible, strict=True):
     """When all of its links end."""
     resent: list[Resending] = []
     """The times that its notice was sent again."""
+    announced: bool = True
+    """False where its client was told to try again after it was stored; else it is missing, or true."""
 
 
 class CopyRecord(_Extensible):

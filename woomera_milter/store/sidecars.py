@@ -1,11 +1,12 @@
 """Stored messages as their sidecars tell of them, newest first; the messages themselves are not read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
 from woomera_milter.errors import DamagedError, PermanentError, Reason
+from woomera_milter.store.attempts import Attempts, message_of
 from woomera_milter.store.documents import Sidecar, validated
 from woomera_milter.store.keys import MESSAGES, is_sidecar_key, message_beside, messages_of, sidecar_below
 from woomera_milter.store.objects import Store
@@ -51,6 +52,18 @@ def newest_first(
                 elif found and (since is None or found.sidecar.received_at >= since):
                     of_day.append(found)
             yield from sorted(of_day, key=lambda message: message.sidecar.received_at, reverse=True)
+
+
+def each_once(newest_first: Iterable[StoredMessage]) -> Iterator[StoredMessage]:
+    """Leave out an attempt at a message where a newer one is there, unless only the older was announced."""
+    all_attempts, announced = Attempts(), Attempts()
+    for stored in newest_first:
+        message, received_at = message_of(stored.sidecar), stored.sidecar.received_at
+        is_known = all_attempts.saw(message, received_at)
+        if stored.sidecar.announced:
+            is_known = announced.saw(message, received_at)
+        if not is_known:
+            yield stored
 
 
 def find(store: Store, message_id: str) -> StoredMessage:

@@ -56,13 +56,23 @@ class Resend:
         self._composer = composer
         self._mailer = mailer
 
-    def run(self, message_id: str, only_to: str | None, *, dry_run: bool) -> Resent:
+    def run(
+        self, message_id: str, only_to: str | None, *, force: bool = False, dry_run: bool = False
+    ) -> Resent:
         """Send the notice to all recipients of the message, or to one of them.
+
+        `force`: even where it was never announced, so that recipients may have another attempt's.
 
         Raise PermanentError where there is no such message or recipient, and the errors of Store, Signer
         and Mailer, as long as nobody has it: whoever tries again would send those who have it a second one.
         """
         stored = sidecars.find(self._store, message_id)
+        if not stored.sidecar.announced and not force:
+            raise PermanentError(
+                f"{message_id} was never announced: its client was told to try again",
+                remedy="see by `woomera list` whether it did; --force sends the notice all the same",
+                reason=Reason.UNANNOUNCED,
+            )
         recipients = _recipients(stored.sidecar, only_to)
         now = datetime.now(UTC)
         message_ends_at = self._store.ends_at(stored.message_key)
@@ -123,6 +133,8 @@ class Resend:
                 "links_expire_at": offloaded.links_expire_at,
                 "resent": [*stored.sidecar.resent, Resending(at=now, to=list(to))],
             }
+            if not stored.sidecar.announced:
+                changes["announced"] = True
             changed = written(stored.sidecar.model_copy(update=changes))
             if self._store.replace_json(stored.key, changed, stored.etag):
                 return

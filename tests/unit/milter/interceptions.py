@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +23,10 @@ PATIENCE_S = 10
 LINKS_END = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
 
+def no_progress() -> None:
+    pass
+
+
 class Interceptions:
     """Plays the interceptor: remembers what it was asked for and does what the test says."""
 
@@ -33,6 +39,24 @@ class Interceptions:
         return self._answer(over, deadline)
 
 
+class Marks:
+    """Counts the messages that were marked as never announced; its replacements can be given to a gate."""
+
+    def __init__(self) -> None:
+        self._marked = threading.Semaphore(0)
+        self.count = 0
+
+    def replaces(self, over: OverLimit, deadline: Deadline) -> Replacement:
+        return replace(replaces(over, deadline), mark_unannounced=self._mark)
+
+    def _mark(self) -> None:
+        self.count += 1
+        self._marked.release()
+
+    def wait(self) -> None:
+        assert self._marked.acquire(timeout=PATIENCE_S)
+
+
 def replaces(over: OverLimit, _: Deadline) -> Replacement:
     return Replacement(
         over.queue_id,
@@ -42,6 +66,7 @@ def replaces(over: OverLimit, _: Deadline) -> Replacement:
         measured_bytes=over.measured_bytes,
         store_s=0.3,
         links_expire_at=LINKS_END,
+        mark_unannounced=no_progress,
     )
 
 
@@ -55,10 +80,6 @@ def receive(session: Session, body: bytes = OVER, *, msg_size: int | None = None
     if session.end_headers("4AO9Xk1S012345", msg_size):
         for start in range(0, len(body), 65_535):
             session.add_body(body[start : start + 65_535])
-
-
-def no_progress() -> None:
-    pass
 
 
 class ObedientMta:

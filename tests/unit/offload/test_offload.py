@@ -1,6 +1,7 @@
 """Promises 2 and 5: the message is stored whatever becomes of attachments and page, and links are true."""
 
 import hashlib
+import json
 import logging
 import os
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from rig.mail.kinds import of_kind
 from rig.mail.messages import entity, file_part, header_section, multipart
+from rig.servers.memory_store import MemoryStore
 from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
@@ -312,3 +314,38 @@ def test_spool_is_empty_when_all_is_done(shelf: Shelf, tmp_path: Path) -> None:
     offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def marking(sidecar: bytes) -> MemoryStore:
+    """A bucket with this sidecar, once it has been marked as never announced."""
+    store = MemoryStore()
+    store.put_octets(f"{FOLDER}envelope.json", sidecar)
+    configuration = config.validate({"storage": {"bucket": "example-large-mail"}}, "config.yaml")
+    offload = Offload(configuration, store, Signer(configuration.links, configuration.storage))
+    offload.mark_unannounced("Q-1", RECEIVED_AT)
+    return store
+
+
+def test_a_message_that_nobody_was_told_of_says_so_and_keeps_the_rest_of_its_sidecar() -> None:
+    sidecar = {
+        "id": "Q-1",
+        "received_at": "2026-11-24T09:00:00Z",
+        "envelope_sender": "s@example.com",
+        "recipients": ["a@example.org"],
+        "header_from": "s@example.com",
+        "subject": "Figures",
+        "size_bytes": 20,
+        "a later version's": 1,
+    }
+    found = marking(json.dumps(sidecar).encode()).get_json(f"{FOLDER}envelope.json")
+    assert found is not None
+    assert found.value == sidecar | {"announced": False}
+
+
+@pytest.mark.parametrize("sidecar", [b"{", b"{}"])
+def test_a_mark_that_cannot_be_made_is_told_to_the_log(
+    sidecar: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = marking(sidecar)
+    assert "not-recorded id=Q-1" in caplog.text
+    assert store.objects[f"{FOLDER}envelope.json"].octets == sidecar

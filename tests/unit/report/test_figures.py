@@ -87,6 +87,22 @@ def test_archive_runs_add_up_by_host_and_day(bucket: Bucket) -> None:
     assert statistics.before.archived == Amount(6, 60)
 
 
+def test_a_message_counts_once_however_often_its_client_tried(bucket: Bucket) -> None:
+    same = {"sha256": "ab" * 32, "message_id": "<1@example.com>", "recipients": ["a@example.org"]}
+    attempts = {  # in the order of their ids, not of time
+        "a": sidecar(1, received_at="2026-11-23T12:10:00Z", **same),
+        "b": sidecar(2, received_at="2026-11-23T12:20:00Z", **same),
+        "c": sidecar(3, received_at="2026-11-23T12:00:00Z", **same),
+        "d": sidecar(4, received_at="2026-11-23T12:30:00Z", announced=False, **same),
+        "e": sidecar(5, 10, **same | {"sha256": "cd" * 32}),
+    }
+    for name, document in attempts.items():
+        bucket.put(f"messages/2026/11/23/{name}/envelope.json", document)
+    statistics = gathered(bucket)
+    assert [it.id for it in statistics.largest] == ["id2", "id5"]
+    assert statistics.senders == {"jane@example.com": 2}
+
+
 def test_the_largest_messages_and_the_senders_are_those_of_the_period(bucket: Bucket) -> None:
     for number in range(15):
         bucket.put(f"messages/2026/11/23/id{number}/envelope.json", sidecar(number, 1000 + number))

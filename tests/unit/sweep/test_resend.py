@@ -8,7 +8,7 @@ import pytest
 
 from rig.servers.memory_store import MemoryStore
 from tests.unit.sweep.sweeps import KEY, OVER, Outbox, record, run, settings
-from woomera_milter.errors import TemporaryError
+from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.notice.notice import Composer
 from woomera_milter.store.links import Signer
 from woomera_milter.submission.mailer import Delivery, Refusal, UnknownOutcomeError, UnsentError
@@ -26,15 +26,25 @@ class Forgetful(MemoryStore):
         return super().replace_json(key, document, etag)
 
 
-def resend(store: MemoryStore, outbox: Outbox, folder: Path) -> Resent:
-    """Let a sweep store a message for all, and send its notice again by `outbox`."""
+def resend(
+    store: MemoryStore,
+    outbox: Outbox,
+    folder: Path,
+    *,
+    only_to: str | None = None,
+    force: bool = False,
+    **changes: object,
+) -> Resent:
+    """Let a sweep store a message for all, change its sidecar, and send its notice again by `outbox`."""
     store.put_octets(KEY, OVER)
     store.put_octets(f"{KEY.removesuffix('eml')}json", record(*RECIPIENTS))
     run(store, Outbox(), folder)
+    [key] = [it for it in store.objects if it.endswith("/envelope.json")]
+    store.put_octets(key, json.dumps(sidecar_of(store) | changes).encode())
     configuration = settings(milter={"spool": str(folder)})
     signer = Signer(configuration.links, configuration.storage)
     job = Resend(configuration, store, signer, Composer(configuration.notice), outbox)
-    return job.run(sidecar_of(store)["id"], None, dry_run=False)
+    return job.run(sidecar_of(store)["id"], only_to, force=force)
 
 
 def sidecar_of(store: MemoryStore) -> dict[str, str]:
@@ -84,3 +94,23 @@ def test_a_notice_that_is_sent_and_cannot_be_recorded_is_told_of_all_the_same(
     assert (resent.accepted, resent.is_recorded) == (RECIPIENTS, False)
     assert outbox.recipients == list(RECIPIENTS)
     assert f'not-recorded id={resent.id} reason=store problem="S3 is down"' in caplog.text
+
+
+def test_where_a_recipient_was_refused_one_has_to_be_named(tmp_path: Path) -> None:
+    store, outbox = MemoryStore(), Outbox()
+    with pytest.raises(
+        PermanentError, match=r"1 of the 3 recipients .* give --to and one of ann@example\.org"
+    ):
+        resend(store, outbox, tmp_path, recipients_refused=1)
+    assert not outbox.sent
+    assert resend(MemoryStore(), outbox, tmp_path, only_to=ANN, recipients_refused=1).accepted == (ANN,)
+
+
+def test_a_message_that_was_never_announced_is_sent_by_force_alone_and_then_is(tmp_path: Path) -> None:
+    store, outbox = MemoryStore(), Outbox()
+    with pytest.raises(PermanentError, match=r"never announced.*--force"):
+        resend(store, outbox, tmp_path, announced=False)
+    assert not outbox.sent
+    forced = MemoryStore()
+    assert resend(forced, outbox, tmp_path, force=True, announced=False).accepted == RECIPIENTS
+    assert sidecar_of(forced)["announced"] is True
