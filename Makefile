@@ -1,7 +1,8 @@
 # For people and for CI alike. Each target first installs what it needs (rig/setup.sh).
 #
 #   make demo          show the main job on this machine; KEEP=1 leaves it running for your own mail
-#   make test          all tests, some at once; ARGS="-k notice -x" goes to pytest, ARGS="-n0 --pdb" does one by one
+#   make test          all tests, some at once; ARGS="-k notice -x" goes to pytest, ARGS="-n0 --pdb" does one by one,
+#                      ARGS=--cov tells which lines and branches ran
 #   make unit          the unit tests, the loop while writing: no sendmail, no root; ARGS as above
 #   make format        mend what ruff can mend
 #   make check         linters, types, the import rules
@@ -83,5 +84,5 @@ lock:
 
 clean:
 	rm -rf .venv .venv-ministack .rig bench/results build dist *.egg-info
-	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 	find . -name __pycache__ -prune -exec rm -rf {} +
