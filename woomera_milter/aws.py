@@ -5,11 +5,14 @@ from typing import Any
 
 import boto3
 import botocore.session
+from botocore.credentials import create_credential_resolver
 from botocore.exceptions import ClientError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
 from pydantic import SecretStr
+
+from woomera_milter.credentials import BoundedResolver
 
 _WORDS = {
     "ConfigParseError": "AWS's own configuration file cannot be read",
@@ -47,6 +50,8 @@ def session(
     """
     core = botocore.session.get_session()
     core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+    resolver = BoundedResolver(lambda: create_credential_resolver(core), profile or "the default chain")
+    core.register_component("credential_provider", resolver)
     made = boto3.Session(
         botocore_session=core,
         profile_name=profile,

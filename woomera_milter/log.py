@@ -171,6 +171,11 @@ def not_counted(reason: str, problem: str) -> None:
     _event(logging.WARNING, NO_QUEUE_ID, "not-counted", reason=reason, problem=problem)
 
 
+def credentials_late(source: str, limit_s: float) -> None:
+    """What gives AWS credentials took too long, and is ended with all programs that it started."""
+    _event(logging.WARNING, NO_QUEUE_ID, "credentials-late", source=source, limit_s=limit_s)
+
+
 def reported(name: str, *, recipients: int) -> None:
     """The administrators' report of a period is with the relay."""
     _event(logging.INFO, NO_QUEUE_ID, "reported", report=name, recipients=recipients)

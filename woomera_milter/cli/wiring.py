@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from woomera_milter.sweep.sweep import AT_ONCE as SWEEP_AT_ONCE
 from woomera_milter.sweep.sweep import Sweep
 
 _LIST_CONNECTIONS = 8
+_START_S = 3.0
 
 
 def stored_messages(configuration: config.Config) -> Store:
@@ -44,10 +46,18 @@ def interceptor(configuration: config.Config) -> Interceptor:
     """Return what stores messages, and raise where this host's configuration cannot work."""
     settings = configuration.milter
     signer = Signer(configuration.links, configuration.storage)
+    # Small mail needs no links, and over-limit mail is better off with on_failure than without a milter: so
+    # neither keys that cannot be had at the moment, nor what is slow to give them, keep the socket shut.
+    checker = ThreadPoolExecutor(1)
+    check = checker.submit(_check_links, configuration, signer, datetime.now(UTC))
+    checker.shutdown(wait=False)
     try:
-        _check_links(configuration, signer, datetime.now(UTC))
+        check.result(_START_S)
+    except TimeoutError:
+        log.warning(
+            "links: it takes long to obtain the signing credentials; over-limit mail alone waits for them"
+        )
     except TemporaryError as error:
-        # Small mail needs no links, and over-limit mail is better off with on_failure than without a milter.
         log.warning(str(error))
     SpooledMessage(settings.spool).close()
     return Interceptor(

@@ -140,7 +140,11 @@ class Signer:
     def _connected(self) -> "tuple[Session, S3Client]":
         with self._lock:
             if self._connection is None or time.monotonic() - self._connected_at > CREDENTIALS_AGE_S:
-                self._connection = self._connect()
+                try:
+                    self._connection = self._connect()
+                except BotoCoreError:
+                    if self._connection is None:
+                        raise  # else the keys of before serve on, as long as they live
                 self._connected_at = time.monotonic()
             return self._connection
 
