@@ -237,6 +237,10 @@ def test_missing_submit_cf_is_a_warning(make_cf: MakeCf) -> None:
     [
         ("email-smtp.us-east-1.amazonaws.com", "us-east-1"),
         ("email-smtp-fips.us-gov-west-1.amazonaws.com.", "us-gov-west-1"),
+        ("email-smtp.eu-west-1.api.aws", "eu-west-1"),
+        ("vpce-0a1b2c-3d4e5f.email-smtp.us-east-2.vpce.amazonaws.com", "us-east-2"),
+        ("vpce-0a1b2c-3d4e5f-us-east-2a.email-smtp.us-east-2.vpce.amazonaws.com", "us-east-2"),
+        ("email-smtp.us-east-1.amazonaws.com.example.com", None),
         ("mail.example.com", None),
     ],
 )

@@ -139,6 +139,7 @@ def test_cloudfront_serves_none_but_signed_links_to_messages() -> None:
     behaviour = resources["Distribution"]["Properties"]["DistributionConfig"]["DefaultCacheBehavior"]
     assert behaviour["TrustedKeyGroups"] == [{"Ref": "LinkKeyGroup"}]
     assert behaviour["ViewerProtocolPolicy"] == "https-only"
+    assert behaviour["ResponseHeadersPolicyId"] == "67f7725c-6f97-4210-82d7-5512b31e9d03"  # with nosniff
     _, optional = resources["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
     condition, statement, otherwise = optional["Fn::If"]
     assert (condition, otherwise) == ("HasCloudFront", {"Ref": "AWS::NoValue"})

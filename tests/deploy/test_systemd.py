@@ -38,6 +38,10 @@ def test_no_service_may_do_much_more_than_its_work(service: str) -> None:
     run("systemd-analyze", "security", "--offline=true", threshold, "--no-pager", UNITS / service)
 
 
+def test_no_service_leaves_mail_in_a_core_file() -> None:
+    assert "\nLimitCORE=0\n" in (UNITS / "woomera-.service.d/hardening.conf").read_text()
+
+
 def test_a_milter_that_ended_is_started_again_however_it_ended_but_for_its_configuration() -> None:
     """Without it all mail waits. A stray SIGTERM ends it with 0, which on-failure takes for its end."""
     for name in ("woomera-milter.service", "woomera-archive-milter.service"):

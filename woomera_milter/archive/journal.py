@@ -8,6 +8,7 @@ spool's lock sees to. What a kill can cost is a copy that counts on two days, if
 around midnight; what a power cut can cost is the last lines, which are not synced.
 """
 
+import contextlib
 import os
 import socket
 from datetime import UTC, date, datetime
@@ -40,7 +41,10 @@ def record(folder: Path, name: str, size_bytes: int, day: date) -> None:
 
 def by_day(folder: Path) -> dict[date, Amount]:
     """Return what was moved on each day that is not forgotten yet. Raise OSError."""
-    days = {date.fromisoformat(path.name.removeprefix(_PREFIX)): path for path in folder.glob(f"{_PREFIX}*")}
+    days = {}
+    for path in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(ValueError):  # somebody else's: no day
+            days[date.fromisoformat(path.name.removeprefix(_PREFIX))] = path
     return {day: _sum(path.read_text("utf-8", "replace")) for day, path in sorted(days.items())}
 
 

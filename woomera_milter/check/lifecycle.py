@@ -1,7 +1,12 @@
-"""What `woomera check` says of the bucket's lifecycle: how long mail and the sweep's records stay."""
+"""What `woomera check` says of the bucket's lifecycle: what becomes of a large object below messages/.
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+Rules select by prefix, tags and size, delete by age or by date, and archive; where the bucket keeps versions,
+what is deleted is not gone (S3 User Guide, "Managing the lifecycle of objects"; S3 API, LifecycleRule).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from woomera_milter import config
@@ -12,23 +17,49 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.store.inspection import Bucket, code_of
 from woomera_milter.store.keys import MESSAGES, PROCESSED
 
+_RECORD_BYTES = 1024
+_DAY = timedelta(days=1)
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""Classes out of which nothing can be read before it is restored (GLACIER_IR is none of them)."""
+Rule = Mapping[str, Any]
 
-def look(bucket: Bucket, configuration: config.Config) -> Iterator[Finding]:
+
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """What the rules are held against, as it would be stored now."""
+
+    key: str
+    size_bytes: int
+    tags: Mapping[str, str]
+
+
+def look(bucket: Bucket, configuration: config.Config, now: datetime) -> Iterator[Finding]:
     """Yield what is to be said of the bucket's lifecycle."""
     try:
-        yield from judge(bucket.lifecycle_rules(), configuration)
+        rules = bucket.lifecycle_rules()
     except WoomeraError as error:
-        if code_of(error) == "NoSuchLifecycleConfiguration":
-            yield from judge([], configuration)
-        else:
+        if code_of(error) != "NoSuchLifecycleConfiguration":
             yield unseen("lifecycle", error, "s3:GetLifecycleConfiguration")
+            return
+        rules = []
+    yield from judge(rules, configuration, now)
+    try:
+        keeps_versions = bucket.keeps_versions()
+    except WoomeraError as error:
+        yield unseen("versions", error, "s3:GetBucketVersioning")
+        return
+    if keeps_versions:
+        yield versions(rules, configuration)
 
 
-def judge(rules: Sequence[Mapping[str, Any]], configuration: config.Config) -> Iterator[Finding]:
-    """Yield what is to be said of these rules (S3 API reference, LifecycleRule)."""
+def judge(rules: Sequence[Rule], configuration: config.Config, now: datetime) -> Iterator[Finding]:
+    """Yield what is to be said of these rules, in a bucket that keeps no versions."""
     storage = configuration.storage
-    yield _retention(_expires(rules, storage.prefix + MESSAGES), storage.retention)
-    yield from _records(rules, storage.prefix, configuration.archive.prefix)
+    message = _message(configuration)
+    expires = _first(_for(message, rules), "Expiration", now)
+    yield _retention(expires, storage.retention)
+    yield from _archived(_for(message, rules), expires, configuration, now)
+    yield from _records(rules, configuration, now)
     if any("AbortIncompleteMultipartUpload" in it for it in _enabled(rules)):
         yield passed("incomplete uploads", "are cleared away")
     else:
@@ -39,12 +70,28 @@ def judge(rules: Sequence[Mapping[str, Any]], configuration: config.Config) -> I
         )
 
 
+def versions(rules: Sequence[Rule], configuration: config.Config) -> Finding:
+    """Say whether what the lifecycle deletes is gone, in a bucket that keeps versions."""
+    if any("NoncurrentVersionExpiration" in it for it in _for(_message(configuration), rules)):
+        return passed("versions", "of deleted messages are deleted, too")
+    return warning(
+        "versions",
+        "the bucket keeps versions: deleted messages are hidden, and stay, and are paid for",
+        "add NoncurrentVersionExpiration, 1 day, to the lifecycle rule of messages/",
+    )
+
+
+def _message(configuration: config.Config) -> _Object:
+    storage = configuration.storage
+    return _Object(f"{storage.prefix}{MESSAGES}2026/", configuration.limit + 1, storage.tags)
+
+
 def _retention(expires: timedelta | None, retention: timedelta) -> Finding:
     wanted = format_duration(retention)
     if expires is None:
         return warning(
             "lifecycle",
-            "no rule deletes messages: they stay, and are paid for, for ever",
+            "no rule deletes large messages: they stay, and are paid for, for ever",
             f"add a lifecycle rule that expires messages/ after {wanted} (storage.retention)",
         )
     found = format_duration(expires)
@@ -57,36 +104,67 @@ def _retention(expires: timedelta | None, retention: timedelta) -> Finding:
     return passed("lifecycle", f"deletes messages after {found}, as storage.retention says")
 
 
-def _records(rules: Sequence[Mapping[str, Any]], root: str, archive: str) -> Iterator[Finding]:
+def _archived(
+    rules: Iterable[Rule], expires: timedelta | None, configuration: config.Config, now: datetime
+) -> Iterator[Finding]:
+    """An object in an archive class is there, and cannot be had (403, InvalidObjectState)."""
+    moves = [move for rule in rules for move in rule.get("Transitions", [])]
+    spans = [_span(it, now) for it in moves if it.get("StorageClass") in _ARCHIVES]
+    after = min((span for span in spans if span is not None), default=None)
+    if after is None or (expires is not None and expires <= after):
+        return
+    links, remedy = configuration.links.expires, "take messages/ out of that lifecycle rule"
+    detail = f"moves messages into an archive class after {format_duration(after)}"
+    if after < links:
+        yield failure("lifecycle", f"{detail}, while links live {format_duration(links)}: they die", remedy)
+    else:
+        yield warning("lifecycle", f"{detail}: `woomera resend` cannot read them from then on", remedy)
+
+
+def _records(rules: Sequence[Rule], configuration: config.Config, now: datetime) -> Iterator[Finding]:
     """A sweep knows by processed/ whom it has notified: that has to outlive the copies, and is younger."""
-    copies, records = _expires(rules, f"{root}{archive}"), _expires(rules, root + PROCESSED)
+    storage, archive = configuration.storage, configuration.storage.prefix + configuration.archive.prefix
+    processed = storage.prefix + PROCESSED
+    copy = _Object(archive, configuration.limit + 1, storage.tags)
+    record = _Object(processed, _RECORD_BYTES, storage.tags)
+    copies, records = (_first(_for(it, rules), "Expiration", now) for it in (copy, record))
     if records is not None and (copies is None or records < copies):
         yield failure(
             "lifecycle",
-            f"deletes {root}{PROCESSED} before {root}{archive}: sweeps would notify people again",
-            f"keep {root}{PROCESSED} longer, or for ever",
+            f"deletes {processed} before {archive}: sweeps would notify people again",
+            f"keep {processed} longer, or for ever",
         )
 
 
-def _expires(rules: Sequence[Mapping[str, Any]], prefix: str) -> timedelta | None:
-    """Return after how long objects below `prefix` are deleted; None: never.
-
-    Rules for some of the objects there only (of a tag or a size) are left out.
-    """
-    days = [
-        rule["Expiration"]["Days"]
-        for rule in _enabled(rules)
-        if prefix.startswith(_prefix(rule)) and rule.get("Expiration", {}).get("Days")
-    ]
-    return timedelta(days=min(days)) if days else None
+def _first(rules: Iterable[Rule], action: str, now: datetime) -> timedelta | None:
+    """Return after how long the first of these actions befalls an object that is stored now; None: never."""
+    spans = [_span(rule.get(action, {}), now) for rule in rules]
+    return min((span for span in spans if span is not None), default=None)
 
 
-def _enabled(rules: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [rule for rule in rules if rule["Status"] == "Enabled"]
+def _span(action: Mapping[str, Any], now: datetime) -> timedelta | None:
+    """Return the time until an action in whole days; a date that is past befalls everything at once."""
+    if action.get("Days") is not None:
+        return timedelta(days=int(action["Days"]))
+    date = action.get("Date")
+    return max((date.astimezone(UTC) - now) // _DAY * _DAY, timedelta()) if date else None
 
 
-def _prefix(rule: Mapping[str, Any]) -> str:
-    """Return the prefix of a rule for all objects below it, else one that nothing begins with."""
-    selection = rule.get("Filter", rule)
-    others = selection.keys() - {"Prefix"} if "Filter" in rule else set()
-    return "\0" if others else str(selection.get("Prefix", ""))
+def _for(stored: _Object, rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in _enabled(rules) if _selects(rule, stored)]
+
+
+def _enabled(rules: Sequence[Rule]) -> list[Rule]:
+    return [rule for rule in rules if rule.get("Status") == "Enabled"]
+
+
+def _selects(rule: Rule, stored: _Object) -> bool:
+    chosen = rule.get("Filter", rule)
+    chosen = chosen.get("And", chosen)
+    tags = [*chosen.get("Tags", []), *([chosen["Tag"]] if "Tag" in chosen else [])]
+    return (
+        stored.key.startswith(chosen.get("Prefix", ""))
+        and all(stored.tags.get(it["Key"]) == it["Value"] for it in tags)
+        and chosen.get("ObjectSizeGreaterThan", -1) < stored.size_bytes
+        and stored.size_bytes < chosen.get("ObjectSizeLessThan", stored.size_bytes + 1)
+    )

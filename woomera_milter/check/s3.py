@@ -27,7 +27,7 @@ def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime)
     yield from probe.look(bucket, Store(configuration.storage, 1), configuration, host)
     yield from _overridden_encryption(bucket, configuration.storage)
     yield _public_access(bucket)
-    yield from lifecycle.look(bucket, configuration)
+    yield from lifecycle.look(bucket, configuration, now)
 
 
 def _clock(greeting: BucketGreeting, now: datetime) -> Iterator[Finding]:

@@ -15,7 +15,12 @@ from woomera_milter.config.values import format_duration, format_size
 DEFAULT_CF = Path("/etc/mail/sendmail.cf")
 SES_MAX_RECIPIENTS = 50  # SES quotas: "Maximum number of recipients per message"
 
-_SES_HOST = re.compile(r"email-smtp(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?", re.IGNORECASE)
+# SES's own, dual-stack ones, and those of a VPC endpoint (AWS PrivateLink).
+_SES_HOST = re.compile(
+    r"(?:vpce-[a-z0-9-]+\.)?email-smtp(?:-fips)?\.([a-z0-9-]+)\."
+    r"(?:vpce\.)?(?:amazonaws\.com(?:\.cn)?|api\.aws)",
+    re.IGNORECASE,
+)
 _DEFAULT_PID_FILE = "/var/run/sendmail.pid"
 _BUILD = "build sendmail.cf anew and restart sendmail"
 

@@ -23,6 +23,7 @@ _EX_OK, _EX_NOUSER = 0, 67  # an unknown user is bounced here, and does not make
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9_][A-Za-z0-9.!#$%&'*+/=?^_`{}~@-]*", re.ASCII)
 _DELIVERABLE = re.compile(r"\.\.\. deliverable: mailer ([^,\s]+)(?:,.*?\buser (.+))?$", re.MULTILINE)
 _ALIAS_FILES = re.compile(r"^setoption AliasFile \(.*?\)=(.+?)(?: \(unsafe\))?$", re.MULTILINE)
+_CANNOT_OPEN = "Cannot open"
 _UNPRIVILEGED = "may give misleading output"
 
 
@@ -72,6 +73,9 @@ class Destinations:
             return True
         if answer.returncode not in (_EX_OK, _EX_NOUSER):
             raise _UnsureError(f"sendmail -bv ended with status {answer.returncode}")
+        if answer.returncode == _EX_NOUSER and _CANNOT_OPEN in answer.stdout + answer.stderr:
+            # An unknown user's status hides that of a list which could not be read.
+            raise _UnsureError("sendmail -bv could not open a list of recipients")
         if not found and answer.returncode == _EX_OK:
             raise _UnsureError("sendmail -bv names no mailer; see whether milter.sendmail is sendmail's own")
         if _UNPRIVILEGED in answer.stdout:

@@ -97,6 +97,14 @@ class Bucket:
         default = rules[0].get("ApplyServerSideEncryptionByDefault", {}) if rules else {}
         return default.get("SSEAlgorithm", ""), default.get("KMSMasterKeyID", "")
 
+    def keeps_versions(self) -> bool:
+        """Tell whether what is deleted stays, as a version."""
+        answer = self._ask(
+            "looking at the bucket's versioning",
+            lambda client: client.get_bucket_versioning(Bucket=self._bucket),
+        )
+        return answer.get("Status") == "Enabled"
+
     def lifecycle_rules(self) -> Sequence[Mapping[str, Any]]:
         """Return the rules of the lifecycle, as S3's API gives them."""
         answer: Any = self._ask(

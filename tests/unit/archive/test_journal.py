@@ -38,6 +38,13 @@ def test_half_a_line_that_a_power_cut_left_is_passed_over(tmp_path: Path) -> Non
     assert journal.by_day(tmp_path) == {MONDAY: Amount(1, 5)}
 
 
+def test_a_file_of_somebody_elses_is_passed_over(tmp_path: Path) -> None:
+    journal.record(tmp_path, "a", 5, MONDAY)
+    (tmp_path / ".shipped-foo").touch()
+    journal.forget_before(tmp_path, MONDAY)
+    assert journal.by_day(tmp_path) == {MONDAY: Amount(1, 5)}
+
+
 def test_days_that_are_told_are_forgotten_and_today_is_not(tmp_path: Path) -> None:
     for day in (MONDAY, TUESDAY):
         journal.record(tmp_path, "a", 5, day)

@@ -119,6 +119,13 @@ def test_alias_that_sendmail_cannot_follow_counts_as_the_relays(
     assert doubts(caplog) == ["sendmail -bv ended with status 64"]
 
 
+def test_unknown_user_does_not_hide_a_list_that_cannot_be_opened(
+    sendmail: Sendmail, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert reach_relay(sendmail.command, "no.such.user", "dangling")
+    assert doubts(caplog) == ["sendmail -bv could not open a list of recipients"]
+
+
 # When it need not be asked.
 
 
