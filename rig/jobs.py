@@ -89,6 +89,7 @@ class Jobs:
                 "archived_at": "2026-11-24T09:00:00Z",
                 "host": "host-1",
                 "source": "archive-milter",
+                "added_bytes": 0,
             }
             self.put(f"{DAY}/{name}.json", json.dumps(envelope).encode())
         return self.put(key, octets)

@@ -28,8 +28,10 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.message.encoding import wire as to_wire
 from woomera_milter.message.envelope import HIDDEN_IN_COPIES
 from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.message.rewriting import most_added_bytes
 from woomera_milter.message.size import (
     Measure,
+    is_small_in_any_case,
     is_surely_large,
     is_surely_small,
     is_surely_small_by_us,
@@ -155,11 +157,13 @@ def check_archived(data: bytes) -> set[Hashable]:
     headers, expected = stored_form(data)
     require(octets == expected, f"{data[:200]!r} is stored as {octets[:200]!r}, not as {expected[:200]!r}")
     require(list(copy.headers) == list(headers), "the header fields are others")
-    over_bytes = copy.measured_bytes + _ALLOWANCE_BYTES
-    small = is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
+    added_bytes = most_added_bytes(copy.headers)
+    over_bytes = copy.measured_bytes + _ALLOWANCE_BYTES + added_bytes
+    small = is_surely_small(len(data), over_bytes - 1, _ALLOWANCE_BYTES, added_bytes)
+    small = small or is_small_in_any_case(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
     require(not small, f"{len(data)} octets are surely small, and measured as {copy.measured_bytes}")
     if data.startswith(b"".join(map(to_wire, headers)) + CRLF) and in_wire_form(data) == data:
-        small = is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES)
+        small = is_surely_small_by_us(len(data), over_bytes - 1, _ALLOWANCE_BYTES, added_bytes)
         require(not small, f"{len(data)} octets of ours are surely small: {copy.measured_bytes}")
     large = is_surely_large(len(data), copy.measured_bytes) and data.find(b"\n") < 1024
     require(not large, f"{len(data)} octets are surely large, and measured as {copy.measured_bytes}")

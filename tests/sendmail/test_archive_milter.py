@@ -16,7 +16,7 @@ from rig.mail import messages
 from rig.mail.messages import MB, RECIPIENT, SENDER
 from rig.mta.filters import Footer
 from rig.mta.sendmail import Sendmail
-from rig.mta.sendmail_cf import MAILER_DAEMON, Settings
+from rig.mta.sendmail_cf import HOST_NAME, MAILER_DAEMON, Settings
 from rig.mta.smtp import SmtpClient
 from rig.servers.s3 import Juicefs
 from rig.servers.ses import Ses
@@ -64,7 +64,15 @@ def test_one_copy_names_all_recipients_and_holds_what_the_client_sent(lab: Archi
         "archived_at": "",
         "host": "",
         "source": "archive-milter",
+        "added_bytes": 0,
     }
+
+
+def test_what_sendmail_adds_to_local_names_is_recorded_for_the_sweep(lab: ArchiveLab) -> None:
+    lab.send(b"Cc: one, two\r\n" + LARGE, (RECIPIENT,))
+
+    (copy,) = lab.kept()
+    assert copy.envelope["added_bytes"] == 2 * len(f"@{HOST_NAME}")
 
 
 def test_bcc_header_is_not_in_the_copy(lab: ArchiveLab) -> None:

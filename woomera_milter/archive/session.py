@@ -82,7 +82,13 @@ class ArchiveSession(Transaction):
             log.passed(self._queue_id, "small after other filters", size_bytes=size_bytes)
             return Verdict.PASS
         try:
-            name = self._draft.keep(self._envelope, socket.gethostname(), self._queue_id, datetime.now(UTC))
+            name = self._draft.keep(
+                self._envelope,
+                socket.gethostname(),
+                self._queue_id,
+                datetime.now(UTC),
+                added_bytes=self._added_bytes,
+            )
             log.kept(self._queue_id, name, size_bytes=size_bytes)
         except Exception as error:  # the boundary: mail passes, whatever broke
             self._give_up(error)

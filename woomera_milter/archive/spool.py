@@ -138,8 +138,19 @@ class Draft:
             os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
             self._written_out_bytes = self.size_bytes
 
-    def keep(self, envelope: Envelope, host: str, queue_id: str, archived_at: datetime) -> str:
-        """Make it a copy that outlives a power cut, and return its name."""
+    def keep(
+        self,
+        envelope: Envelope,
+        host: str,
+        queue_id: str,
+        archived_at: datetime,
+        *,
+        added_bytes: int = 0,
+    ) -> str:
+        """Make it a copy that outlives a power cut, and return its name.
+
+        `added_bytes`: what the MTA adds at most to its address fields, as the sweep has to know.
+        """
         name = f"{archived_at:%Y%m%dT%H%M%S.%fZ}-{queue_id if queue_id.isalnum() else secrets.token_hex(4)}"
         record = CopyRecord(
             envelope_sender=envelope.envelope_sender,
@@ -147,6 +158,7 @@ class Draft:
             archived_at=archived_at.isoformat().replace("+00:00", "Z"),
             host=host,
             source="archive-milter",
+            added_bytes=added_bytes,
         )
         try:
             os.fsync(self._fd)

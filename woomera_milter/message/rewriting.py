@@ -15,7 +15,9 @@ ADDRESS_FIELDS = frozenset(
     [*_NAMES, *(f"resent-{it}" for it in _NAMES), "errors-to", "apparently-to", "disposition-notification-to"]
 )
 
-_HOST_NAME_MAX = 64  # limits.h of Linux
+HOST_NAME_MAX = 64  # limits.h of Linux
+DOMAIN_NAME_MAX = 255  # RFC 1035 section 2.3.4
+_MAX_HEADERS_BYTES = 32_768  # sendmail's option MaxHeadersLength, by default
 _COLUMNS = 78
 _FOLD = len(",\r\n" + 8 * " ")
 # What may hide a comma: quoted strings and comments (RFC 5322 section 3.2); unclosed, it runs to the end.
@@ -44,10 +46,20 @@ def most_added_bytes(headers: Iterable[HeaderField], own_names: Sequence[str] = 
     `own_names` are those that it puts behind addresses of this host: its own ($j), then the domain as which
     it masquerades ($M), if it does. Where none is known, one is as long as Linux lets a host's name be.
     """
-    names = [name.lower().encode() for name in own_names] or [b"x" * _HOST_NAME_MAX]
+    names = [name.lower().encode() for name in own_names] or [b"x" * HOST_NAME_MAX]
     return sum(
         _field_added_bytes(name, value, names) for name, value in headers if name.lower() in ADDRESS_FIELDS
     )
+
+
+def most_added_to(size_bytes: int, longest_name_bytes: int) -> int:
+    """Return the same of a message of which no more is known than its size, and how long a name may be.
+
+    Two octets, as in `(,`, become a line of their own, with the name. Where sendmail lets longer header
+    sections in than by default (confMAX_HEADERS_LENGTH), this holds for the first 32,768 octets alone.
+    """
+    most_added_to_two_bytes = longest_name_bytes + len("@") + len(b"(,") + _ODD_BYTES + _FOLD - len(",")
+    return min(size_bytes, _MAX_HEADERS_BYTES) * most_added_to_two_bytes // 2
 
 
 def _field_added_bytes(name: str, value: bytes, own_names: Sequence[bytes]) -> int:

@@ -1,5 +1,7 @@
 """The measured size of a message (docs/CONTRACT.md, "Measured size"), and all that proves it."""
 
+from woomera_milter.message.rewriting import DOMAIN_NAME_MAX, HOST_NAME_MAX, most_added_to
+
 LONGEST_LINE = 990
 BREAK_EVERY = 989
 BREAK_BYTES = 4
@@ -64,17 +66,29 @@ def proves_small(msg_size: int, limit_bytes: int, allowance_bytes: int, added_by
     return 2 * msg_size + allowance_bytes + added_bytes <= limit_bytes
 
 
-def is_surely_small(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
+def is_surely_small(size_bytes: int, limit_bytes: int, allowance_bytes: int, added_bytes: int) -> bool:
     """Tell whether a copy of this size is within the limit whatever is in it, LF line ends or long lines.
 
     On the wire each LF is two octets (see proves_small), and a blank line that is missing is put in.
     """
-    return 2 * (size_bytes + 1) + allowance_bytes <= limit_bytes
+    return 2 * (size_bytes + 1) + allowance_bytes + added_bytes <= limit_bytes
 
 
-def is_surely_small_by_us(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
+def is_surely_small_by_us(size_bytes: int, limit_bytes: int, allowance_bytes: int, added_bytes: int) -> bool:
     """Tell the same of a copy of our own: wire form, to which only breaks in long lines can add."""
-    return size_bytes + BREAK_BYTES * (size_bytes // BREAK_EVERY) + allowance_bytes <= limit_bytes
+    breaks_bytes = BREAK_BYTES * (size_bytes // BREAK_EVERY)
+    return size_bytes + breaks_bytes + allowance_bytes + added_bytes <= limit_bytes
+
+
+def is_small_in_any_case(size_bytes: int, limit_bytes: int, allowance_bytes: int) -> bool:
+    """Tell the same where nothing is known but the size, as in a listing: neither who made it nor its header.
+
+    The MTA's names are known, and may be longer, of copies of our own alone.
+    """
+    others, ours = (most_added_to(size_bytes, it) for it in (HOST_NAME_MAX, DOMAIN_NAME_MAX))
+    return is_surely_small(size_bytes, limit_bytes, allowance_bytes, others) and is_surely_small_by_us(
+        size_bytes, limit_bytes, allowance_bytes, ours
+    )
 
 
 def is_surely_large(size_bytes: int, limit_bytes: int) -> bool:

@@ -111,6 +111,8 @@ class CopyRecord(_Extensible):
     """The host that made it."""
     source: str = ""
     """`archive-milter` or `import`."""
+    added_bytes: Annotated[int, Field(ge=0)] | None = None
+    """What the MTA, by its names, adds at most to its address fields; absent in older copies, and others."""
 
     @property
     def by_us(self) -> bool:

@@ -63,7 +63,6 @@ def fetch(
     try:
         chunks = wire_form(archive.read(listed.key, deadline))
         section, body = _split(chunks)
-        section = MBOX_LINE.sub(b"", section, count=1) if MBOX_LINE.match(section) else section
         measure.feed(section)
         message.write(_without_hidden(section, by_us=by_us))
         for octets in body:
@@ -75,8 +74,14 @@ def fetch(
     return Archived(message, parse_header_block(section), measure.measured_bytes)
 
 
+def headers_of(archive: Store, key: str, deadline: Deadline) -> Sequence[HeaderField]:
+    """Return the header fields of a copy, of which no more is read than that takes; raise as `fetch` does."""
+    section, _ = _split(wire_form(archive.read(key, deadline)))
+    return parse_header_block(section)
+
+
 def _split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """Give the header section (its mbox line included) and the chunks that follow it, blank line first."""
+    """Give the header section, without an mbox's line, and the chunks that follow it, blank line first."""
     start = b""
     for chunk in chunks:
         start += chunk
@@ -89,7 +94,8 @@ def _split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
             remedy="see what it is; it cannot have come through sendmail",
             reason=Reason.ARCHIVED,
         )
-    return start[:end], _chained(start[end:], chunks)
+    mbox_line = MBOX_LINE.match(start[:end])
+    return start[mbox_line.end() if mbox_line else 0 : end], _chained(start[end:], chunks)
 
 
 def _chained(rest: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -15,7 +15,13 @@ from typing import Protocol
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
-from woomera_milter.message.size import is_surely_large, is_surely_small, is_surely_small_by_us
+from woomera_milter.message.rewriting import most_added_bytes
+from woomera_milter.message.size import (
+    is_small_in_any_case,
+    is_surely_large,
+    is_surely_small,
+    is_surely_small_by_us,
+)
 from woomera_milter.store.answers import Listed
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.documents import State
@@ -165,7 +171,7 @@ class Sweep:
         return due
 
     def _may_be_due(self, listed: Listed, span: SweepRange) -> bool:
-        if is_surely_small(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
+        if is_small_in_any_case(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
             return False
         return span.new_since is None or listed.modified_at >= span.new_since
 
@@ -190,15 +196,17 @@ class Sweep:
         """Tell whether a copy is over the limit; only where its size leaves that open is it read."""
         if is_surely_large(listed.size_bytes, self._limit_bytes):
             return True
+        deadline = Deadline(self._lease_s, "sweep.lease")
         record = copies.record_of(self._archive, listed.key)
+        by_us = record is not None and record.by_us
         # Our own copies lack sendmail's trace header, which others' have.
-        allowance_bytes = self._allowance_bytes if record and record.by_us else 0
-        if (
-            record
-            and record.by_us
-            and is_surely_small_by_us(listed.size_bytes, self._limit_bytes, allowance_bytes)
-        ):
+        allowance_bytes = self._allowance_bytes if by_us else 0
+        added_bytes = record.added_bytes if record else None
+        if added_bytes is None:
+            added_bytes = most_added_bytes(copies.headers_of(self._archive, listed.key, deadline))
+        is_small = is_surely_small_by_us if by_us else is_surely_small
+        if is_small(listed.size_bytes, self._limit_bytes, allowance_bytes, added_bytes):
             return False
-        copy = copies.fetch(self._archive, listed, self._spool, Deadline(self._lease_s, "sweep.lease"))
+        copy = copies.fetch(self._archive, listed, self._spool, deadline)
         copy.message.close()
-        return copy.measured_bytes + allowance_bytes > self._limit_bytes
+        return copy.measured_bytes + allowance_bytes + added_bytes > self._limit_bytes

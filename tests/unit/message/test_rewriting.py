@@ -5,7 +5,13 @@ import time
 import pytest
 
 from woomera_milter.message.fields import HeaderField
-from woomera_milter.message.rewriting import MOST_ADDED_PER_OCTET, most_added_bytes
+from woomera_milter.message.rewriting import (
+    DOMAIN_NAME_MAX,
+    HOST_NAME_MAX,
+    MOST_ADDED_PER_OCTET,
+    most_added_bytes,
+    most_added_to,
+)
 
 OWN_NAMES = ["rig.example.com", "example.com"]
 
@@ -49,3 +55,18 @@ def test_hostile_fields_take_linear_time_and_stay_within_the_bound_per_octet(pie
 
     assert time.process_time() - started_at < 2
     assert added_bytes <= MOST_ADDED_PER_OCTET * len(value)
+
+
+@pytest.mark.parametrize("name_bytes", [HOST_NAME_MAX, DOMAIN_NAME_MAX])
+@pytest.mark.parametrize("piece", [b"a,", b"a ", b"(,", b'",', b"<,", b"@,", b"a@b,", b"aa,", b"(", b"a"])
+@pytest.mark.parametrize("octets_of_header", [8, 9, 100, 32_768])
+def test_the_size_alone_bounds_what_is_added_to_whatever_header_sendmail_lets_in(
+    octets_of_header: int, piece: bytes, name_bytes: int
+) -> None:
+    room = octets_of_header - len("To:\n")
+    value = (piece * (room // len(piece) + 1))[:room]
+    many = [HeaderField("To", piece[:1])] * (octets_of_header // len("To:a\n"))
+    names = ["n" * name_bytes]
+
+    for headers in ([HeaderField("To", value)], many):
+        assert most_added_bytes(headers, names) <= most_added_to(octets_of_header, name_bytes)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rig.mail.messages import measured_size
-from woomera_milter.message.size import Measure, proves_small
+from woomera_milter.message.size import Measure, is_small_in_any_case, proves_small
 
 LINES = st.lists(
     st.one_of(
@@ -57,3 +57,9 @@ def test_msg_size_never_proves_small_what_is_over_the_limit(lines: list[bytes]) 
     assert proves_small(msg_size, limit_bytes, 2048)
     assert not proves_small(msg_size + 1, limit_bytes, 2048)
     assert measured(wire, [4096]) + 2048 <= limit_bytes
+
+
+def test_a_listing_sifts_out_nearly_all_mail_whatever_its_header() -> None:
+    half_less_a_bit_bytes = (5 * 1024 - 700) * 1024
+    assert is_small_in_any_case(half_less_a_bit_bytes, 10 * 1024 * 1024, 2048)
+    assert not is_small_in_any_case(half_less_a_bit_bytes + 40 * 1024, 10 * 1024 * 1024, 2048)

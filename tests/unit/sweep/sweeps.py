@@ -130,6 +130,6 @@ def run(
     return sweep(store, outbox, folder, **more).run(span, most=most, dry_run=False, observer=Unwatched())
 
 
-def record(*recipients: str, source: str = "archive-milter") -> bytes:
-    value = {"envelope_sender": "s@example.com", "recipients": recipients, "source": source}
+def record(*recipients: str, source: str = "archive-milter", **more: Any) -> bytes:
+    value = {"envelope_sender": "s@example.com", "recipients": recipients, "source": source} | more
     return json.dumps(value | {"archived_at": "2026-11-24T09:00:00Z", "host": "host-1"}).encode()

@@ -1,6 +1,7 @@
 """What is over the limit is told to the byte, in whatever form it was archived."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_copy_of_line_feeds_without_a_blank_line_is_not_taken_for_small(
 ) -> None:
     octets = b"x" + b"\n" * 1000  # the blank line that it gets is what no size tells
     limit_bytes = measured(store, octets, tmp_path) - 1
-    assert not is_surely_small(len(octets), limit_bytes, 0)
+    assert not is_surely_small(len(octets), limit_bytes, 0, 0)
 
 
 def test_long_lines_count_for_what_breaking_them_adds(
@@ -69,6 +70,38 @@ def test_long_lines_count_for_what_breaking_them_adds(
     store.put_octets(KEY.replace(".eml", ".json"), record("a@example.org"))
     store.put_octets(KEY, b"Subject: x\r\n\r\n" + b"y" * (LIMIT_BYTES - 2300) + b"\r\n")
     assert run(store, outbox, tmp_path).over_limit == 1
+
+
+LOCAL_NAMES = b"To: " + b",\r\n ".join(b"user%03d" % number for number in range(130)) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_over"),
+    [
+        pytest.param({}, True, id="ours, of an older version"),
+        pytest.param({"added_bytes": 2049}, True, id="ours, a byte over"),
+        pytest.param({"added_bytes": 2048}, False, id="ours, at the limit"),
+        pytest.param({"source": "import"}, True, id="imported"),
+        pytest.param(None, True, id="of another's recipe"),
+    ],
+)
+def test_what_sendmail_adds_to_local_names_counts(
+    recorded: dict[str, Any] | None, is_over: bool, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    if recorded is not None:
+        store.put_octets(KEY.replace(".eml", ".json"), record("a@example.org", **recorded))
+    store.put_octets(
+        KEY, message(LIMIT_BYTES - 4096 - len(LOCAL_NAMES)).replace(b"\r\n", b"\r\n" + LOCAL_NAMES, 1)
+    )
+    assert run(store, outbox, tmp_path).over_limit == is_over
+
+
+def test_a_copy_whose_header_and_size_prove_it_small_is_not_read_to_its_end(
+    store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, message(LIMIT_BYTES // 2 - 10))
+    assert run(store, outbox, tmp_path).over_limit == 0
+    assert store.operations.count(("get", KEY)) == 1
 
 
 def test_what_shows_hidden_recipients_is_not_in_the_stored_message(
