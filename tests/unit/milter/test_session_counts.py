@@ -45,6 +45,26 @@ def test_message_not_for_the_relay_counts_as_passed(make_session: MakeSession, c
     assert only_tally(counters).passed == Amount(1, len(HEADERS + OVER))
 
 
+@pytest.mark.parametrize(
+    ("msg_size", "body", "line"),
+    [
+        (100, b"", "passed why=small msg_size=100"),
+        (None, b"x\r\n", 'passed why="within the limit" measured_bytes=2071'),
+        (None, OVER, f'passed why="not for the relay" measured_bytes={2068 + len(OVER)}'),
+    ],
+    ids=["small", "within the limit", "not for the relay"],
+)
+def test_message_that_passes_is_logged_with_the_reason(
+    msg_size: int | None, body: bytes, line: str, make_session: MakeSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, log.logger.name)
+    session = make_session(Interceptions(lambda over, deadline: None))
+    receive(session, body, msg_size=msg_size)
+    if msg_size is None:
+        session.decide(no_progress)
+    assert caplog.messages == [f"4AO9Xk1S012345: {line}"]
+
+
 def test_message_counts_and_is_logged_as_intercepted_once_the_mta_has_its_replacement(
     make_session: MakeSession, counters: Counters, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -65,8 +85,8 @@ def test_message_counts_and_is_logged_as_intercepted_once_the_mta_has_its_replac
     assert [line.split()[1:3] for line in caplog.messages] == [["intercepted", "id=id"]]
 
 
-def test_replacement_that_the_mta_refuses_counts_as_failed_alone(
-    make_session: MakeSession, counters: Counters
+def test_replacement_that_the_mta_refuses_counts_and_is_logged_as_failed_alone(
+    make_session: MakeSession, counters: Counters, caplog: pytest.LogCaptureFixture
 ) -> None:
     session = make_session(Interceptions(replaces), on_failure="pass")
     receive(session)
@@ -78,6 +98,9 @@ def test_replacement_that_the_mta_refuses_counts_as_failed_alone(
 
     tally = only_tally(counters)
     assert (tally.intercepted.count, tally.failed, tally.passed_over_limit) == (0, {"mta": 1}, 0)
+    assert caplog.messages == [
+        '4AO9Xk1S012345: failed reason=mta answer=tempfail problem="the MTA refused a change to the message"'
+    ]
 
 
 def test_message_that_its_client_breaks_off_counts_nowhere(

@@ -103,8 +103,8 @@ def test_those_whom_an_earlier_run_served_are_left_out(mail: ClaimedMail, claims
     [
         (TemporaryError("S3 is away"), "S3 is away", [], False),
         (
-            RefusedError(Delivery((ANN,), (Refusal(BOB, "550 no such user"),))),
-            f"{BOB}: 550 no such user",
+            RefusedError(Delivery((ANN,), (Refusal(BOB, "550 no such user"), Refusal(CAT, "550")))),
+            f"{BOB}: 550 no such user; {CAT}: 550",
             [ANN],
             False,
         ),
