@@ -15,10 +15,11 @@ from typing import Any, cast
 from rig.fuzz.engine import Target
 from rig.fuzz.mutation import TEXTS
 from rig.fuzz.notices import composer, configuration
-from rig.fuzz.sweeps import KEY, Outbox, bench
+from rig.fuzz.sweeps import KEY, bench
 from rig.mail.messages import message
 from rig.promises.notices import require
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
 from woomera_milter.archive import journal
 from woomera_milter.archive.shipper import Shipper
 from woomera_milter.archive.spool import Copy
@@ -34,7 +35,6 @@ from woomera_milter.store.claims import Claims
 from woomera_milter.store.documents import State
 from woomera_milter.store.keys import claim_key
 from woomera_milter.store.links import Signer
-from woomera_milter.submission.mailer import Mailer
 from woomera_milter.sweep import copies, watermark
 from woomera_milter.sweep.processed_mail import ProcessedMail
 from woomera_milter.sweep.resend import Resend
@@ -155,7 +155,7 @@ def _resend() -> tuple[MemoryStore, Resend]:
     milter = settings.milter.model_copy(update={"spool": Path(bench().spool.name)})
     spooling = settings.model_copy(update={"milter": milter})
     signer = Signer(settings.links, settings.storage)
-    return store, Resend(spooling, store, signer, composer(), cast("Mailer", Outbox()))
+    return store, Resend(spooling, store, signer, composer(), Outbox())
 
 
 def _sidecar(data: bytes) -> Hashable:

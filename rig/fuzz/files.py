@@ -19,7 +19,7 @@ from rig.fuzz.mail import chance_of, on_disk
 from rig.fuzz.notices import configuration
 from rig.mail.messages import CRLF, measured_size
 from rig.promises.notices import require
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter.archive import mbox
 from woomera_milter.archive.importer import maildir_messages
 from woomera_milter.archive.shipper import Shipper
@@ -130,14 +130,6 @@ def check_session(data: bytes) -> set[Hashable]:
     return {("fields", len(headers).bit_length(), len(shown) == len(headers)), len(body).bit_length()}
 
 
-class _CutStore(MemoryStore):
-    """Yields objects in pieces of any size."""
-
-    def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
-        octets = self.objects[key].octets
-        return _cut(octets, chance_of(octets))
-
-
 def stored_form(data: bytes) -> tuple[Sequence[HeaderField], bytes]:
     """Return the header fields of an archived copy, and what is stored of it: said anew, and plainly."""
     wire = without_from_line(in_wire_form(data))
@@ -149,7 +141,7 @@ def stored_form(data: bytes) -> tuple[Sequence[HeaderField], bytes]:
 
 def check_archived(data: bytes) -> set[Hashable]:
     """Hold the sweep's reading of a copy to what is there, and its guesses by size to being safe."""
-    store = _CutStore()
+    store = MemoryStore(lambda octets: _cut(octets, chance_of(octets)))
     store.put_octets("a", data)
     copy = fetch(store, Listed("a", len(data), store.now, ""), Path(_folder().name), _DEADLINE, by_us=True)
     with closing(copy.message):

@@ -3,48 +3,29 @@
 import logging
 import re
 import tempfile
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from rig.fuzz.files import stored_form
 from rig.fuzz.notices import check_links, composer, configuration
 from rig.fuzz.pages import check_page
 from rig.promises.notices import check_markup, read_notice, require
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
 from woomera_milter import log
 from woomera_milter.message.addresses import recipients_of
 from woomera_milter.offload.offload import Offload
 from woomera_milter.store.answers import Listed
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.links import Signer
-from woomera_milter.submission.mailer import Delivery, Mailer
 from woomera_milter.sweep.notifier import NoticeOutcome, NoticeState, Notifier, woomera_id
 
 KEY = "archive/2026/11/24/host-1/a.eml"
-
-
-@dataclass(slots=True)
-class Outbox:
-    """A mailer that keeps what it is given."""
-
-    sent: list[tuple[str, tuple[str, ...], bytes]] = field(default_factory=list)
-
-    def send(
-        self,
-        envelope_sender: str,
-        recipients: Sequence[str],
-        message: bytes,
-        on_part: Callable[[Delivery], object] = lambda _: None,
-        may_send: Callable[[], object] = lambda: None,
-    ) -> Delivery:
-        self.sent.append((envelope_sender, tuple(recipients), message))
-        return Delivery(accepted=tuple(recipients))
 
 
 @dataclass(slots=True)
@@ -76,8 +57,7 @@ def bench() -> Bench:
     spool = tempfile.TemporaryDirectory(prefix="woomera-fuzz-")
     offload = Offload(settings, store, Signer(settings.links, settings.storage))
     claims = Claims(store, "host-1", timedelta(minutes=15))
-    mailer = cast("Mailer", outbox)
-    notifier = Notifier(settings, store, claims, offload, composer(), mailer, Path(spool.name))
+    notifier = Notifier(settings, store, claims, offload, composer(), outbox, Path(spool.name))
     return Bench(store, outbox, notifier, spool)
 
 

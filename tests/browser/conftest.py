@@ -19,7 +19,7 @@ from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.offload.offload import Offload
 from woomera_milter.offload.source import Offloaded, Origin
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 Keep = Callable[[bytes], Offloaded]
 
@@ -56,7 +56,7 @@ def keep(s3: Juicefs, tmp_path_factory: pytest.TempPathFactory) -> Keep:
     folder: Path = tmp_path_factory.mktemp("spool")
     sections = base_configuration(s3, "inet:1@127.0.0.1", folder)
     configuration = config.validate(sections | {"limit": "10MB"}, "config.yaml")
-    store = Store(configuration.storage, max_connections=16)
+    store = S3Store(configuration.storage, max_connections=16)
     offload = Offload(configuration, store, Signer(configuration.links, configuration.storage))
     numbers = count(1)
 

@@ -25,7 +25,7 @@ from rig.servers.stack import Stack
 from rig.trial import hand_over
 from woomera_milter import config
 from woomera_milter.clock import Deadline
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 NOT_ENFORCED = {
     "FetchLinkKeys": "moto does not look at the resource of secretsmanager:GetSecretValue",
@@ -46,9 +46,9 @@ class Host:
     jobs: Jobs
 
     @property
-    def store(self) -> Store:
+    def store(self) -> S3Store:
         """The bucket, for what no command does yet."""
-        return Store(config.load(self.jobs.config_path).storage, max_connections=1)
+        return S3Store(config.load(self.jobs.config_path).storage, max_connections=1)
 
 
 @pytest.fixture(scope="module")

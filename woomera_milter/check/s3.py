@@ -9,7 +9,7 @@ from woomera_milter.check.finding import Finding, failed, failure, passed, warni
 from woomera_milter.check.s3_rights import is_denied, unseen
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store.inspection import Bucket, BucketGreeting, code_of
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 WORST_SKEW = timedelta(minutes=15)
 """S3 refuses requests whose time is further off (RequestTimeTooSkewed)."""
@@ -24,7 +24,7 @@ def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime)
     if greeting.refusal and not is_denied(greeting.refusal):
         yield failed("bucket", greeting.refusal)
         return
-    yield from probe.look(bucket, Store(configuration.storage, 1), configuration, host)
+    yield from probe.look(bucket, S3Store(configuration.storage, 1), configuration, host)
     yield from _overridden_encryption(bucket, configuration.storage)
     yield _public_access(bucket)
     yield from lifecycle.look(bucket, configuration, now)

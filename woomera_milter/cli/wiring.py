@@ -24,6 +24,7 @@ from woomera_milter.store.claims import Claims
 from woomera_milter.store.keys import report_key
 from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 from woomera_milter.submission.mailer import Mailer
 from woomera_milter.sweep.job import SweepJob
 from woomera_milter.sweep.listing import ArchiveListing, lies_in_own
@@ -39,7 +40,7 @@ _START_S = 3.0
 
 def stored_messages(configuration: config.Config) -> Store:
     """Return where messages lie, for whoever looks through them."""
-    return Store(configuration.storage, max_connections=_LIST_CONNECTIONS)
+    return S3Store(configuration.storage, max_connections=_LIST_CONNECTIONS)
 
 
 def interceptor(configuration: config.Config) -> Interceptor:
@@ -70,13 +71,13 @@ def interceptor(configuration: config.Config) -> Interceptor:
 
 def snapshots(configuration: config.Config, counters: Counters) -> SnapshotWriter:
     """Return what writes the milter's counters to the bucket."""
-    store = Store(configuration.storage, max_connections=1)
+    store = S3Store(configuration.storage, max_connections=1)
     return SnapshotWriter(store, counters, socket.gethostname(), configuration.milter.stats_every)
 
 
 def shipper(configuration: config.Config, *, dry_run: bool) -> Shipper:
     """Return what moves copies to the archive."""
-    store = None if dry_run else Store(configuration.storage, max_connections=CONCURRENT)
+    store = None if dry_run else S3Store(configuration.storage, max_connections=CONCURRENT)
     return Shipper(store, configuration.archive.prefix)
 
 
@@ -104,8 +105,8 @@ def sweep_job(
     if not dry_run:
         _check_links(configuration, signer, now)
         SpooledMessage(spool).close()
-    store = Store(storage, 2 * SWEEP_AT_ONCE + uploads.AT_ONCE, signer.forget_credentials)
-    bucket = Store(storage.model_copy(update={"prefix": ""}), max_connections=2 * SWEEP_AT_ONCE)
+    store = S3Store(storage, 2 * SWEEP_AT_ONCE + uploads.AT_ONCE, signer.forget_credentials)
+    bucket = S3Store(storage.model_copy(update={"prefix": ""}), max_connections=2 * SWEEP_AT_ONCE)
     ledger = ProcessedMail(bucket, processed_emails) if processed_emails else None
     claims = Claims(store, socket.gethostname(), configuration.sweep.lease, single_host=single_host)
     composer = Composer(configuration.notice)
@@ -126,20 +127,20 @@ def resend(configuration: config.Config, mailer: Mailer) -> Resend:
 
 def reader(configuration: config.Config, read: Callable[[int], None]) -> Reader:
     """Return what reads a period's figures from the bucket; `read` hears of each object."""
-    store = Store(configuration.storage, max_connections=READ_AT_ONCE)
+    store = S3Store(configuration.storage, max_connections=READ_AT_ONCE)
     return Reader(store, configuration.archive.prefix, configuration.storage.retention, read)
 
 
 def report_job(configuration: config.Config, mailer: Mailer) -> Report:
     """Return what sends a report once."""
-    store = Store(configuration.storage, max_connections=1)
+    store = S3Store(configuration.storage, max_connections=1)
     lease = configuration.sweep.lease
     claims = Claims(store, socket.gethostname(), lease, key_of=report_key)
     return Report(configuration.report, claims, mailer)
 
 
 def _offload(configuration: config.Config, signer: Signer, connections: int) -> Offload:
-    store = Store(configuration.storage, connections, signer.forget_credentials)
+    store = S3Store(configuration.storage, connections, signer.forget_credentials)
     return Offload(configuration, store, signer)
 
 

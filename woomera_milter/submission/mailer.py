@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
@@ -79,28 +79,8 @@ class UnknownOutcomeError(UnsentError):
     """The server may have taken the message for `delivery.unsure`; trying again may send it twice."""
 
 
-def from_config(
-    configuration: config.Config,
-    *,
-    pause: Callable[[float], object] = time.sleep,
-    jitter: Callable[[], float] = random.random,
-) -> "Mailer":
-    """Return the mailer that `mail` describes. Raise PermanentError where SES cannot be set up."""
-    mail = configuration.mail
-    transport = Ses(mail, configuration.storage) if mail.via == "ses" else Smtp(mail)
-    return Mailer(transport, pause, jitter)
-
-
-class Mailer:
+class Mailer(Protocol):
     """The one way out for mail that we send. Safe to use from many threads at once."""
-
-    def __init__(
-        self, transport: Transport, pause: Callable[[float], object], jitter: Callable[[], float]
-    ) -> None:
-        """`pause` waits for so many seconds; `jitter` returns numbers between 0 and 1."""
-        self._transport = transport
-        self._pause = pause
-        self._jitter = jitter
 
     def send(
         self,
@@ -118,6 +98,40 @@ class Mailer:
         Raise UnsentError where something is left to do (UnknownOutcomeError: and may be done already), and
         PermanentError where the configuration is wrong and nobody was sent anything.
         """
+
+
+def from_config(
+    configuration: config.Config,
+    *,
+    pause: Callable[[float], object] = time.sleep,
+    jitter: Callable[[], float] = random.random,
+) -> "TransportMailer":
+    """Return the mailer that `mail` describes. Raise PermanentError where SES cannot be set up."""
+    mail = configuration.mail
+    transport = Ses(mail, configuration.storage) if mail.via == "ses" else Smtp(mail)
+    return TransportMailer(transport, pause, jitter)
+
+
+class TransportMailer:
+    """Sends by one transport, and waits a little where the server asks for it."""
+
+    def __init__(
+        self, transport: Transport, pause: Callable[[float], object], jitter: Callable[[], float]
+    ) -> None:
+        """`pause` waits for so many seconds; `jitter` returns numbers between 0 and 1."""
+        self._transport = transport
+        self._pause = pause
+        self._jitter = jitter
+
+    def send(
+        self,
+        envelope_sender: str,
+        recipients: Sequence[str],
+        message: bytes,
+        on_part: Callable[[Delivery], object] = lambda _: None,
+        may_send: Callable[[], object] = lambda: None,
+    ) -> Delivery:
+        """As Mailer says."""
         progress = _Progress(envelope_sender, recipients)
         pauses = iter(PAUSES_S)
         while progress.batches:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rig.mail.messages import message
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.message.envelope import Envelope

@@ -7,8 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
-from woomera_milter.clock import Deadline
+from tests.fakes.bucket import MemoryStore
 from woomera_milter.errors import TemporaryError
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.snapshots import SnapshotWriter
@@ -21,35 +20,29 @@ NEXT_KEY = "stats/2026-11-25/host-1-20261124T235000.000000Z.json"
 PATIENCE_S = 10
 
 
-class Bucket(MemoryStore):
-    """A bucket that can be away, or hang."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_away = False
-        self.asked = threading.Event()
-        self.freed = threading.Event()
-        self.freed.set()
-
-    def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
-        self.asked.set()
-        self.freed.wait(PATIENCE_S)
-        if self.is_away:
-            raise TemporaryError("S3 is down", reason="store")
-        super().put_json(key, value, deadline)
-
-    def passed(self) -> dict[str, int]:
-        return {key: json.loads(it.octets)["passed"]["count"] for key, it in self.objects.items()}
-
-
 class World:
     """A process's counters, its clock and its bucket."""
 
     def __init__(self) -> None:
         self.now = START
-        self.bucket = Bucket()
+        self.bucket = MemoryStore()
+        self.bucket.on_step = self._at_each_step
+        self.is_away = False
+        self.asked = threading.Event()
+        self.freed = threading.Event()
+        self.freed.set()
         self.counters = Counters(self.now_s)
         self.writer = self.make_writer(timedelta(minutes=5))
+
+    def _at_each_step(self, _what: str, _key: str) -> None:
+        """The bucket can be away, or hang."""
+        self.asked.set()
+        self.freed.wait(PATIENCE_S)
+        if self.is_away:
+            raise TemporaryError("S3 is down", reason="store")
+
+    def passed(self) -> dict[str, int]:
+        return {key: self.bucket.json(key)["passed"]["count"] for key in self.bucket.objects}
 
     def now_s(self) -> float:
         return self.now.timestamp()
@@ -65,7 +58,7 @@ class World:
 def world() -> Iterator[World]:
     world = World()
     yield world
-    world.bucket.freed.set()
+    world.freed.set()
 
 
 def test_a_snapshot_says_whose_it_is_and_what_was_counted(world: World) -> None:
@@ -93,7 +86,7 @@ def test_a_process_that_outlives_midnight_completes_its_day_and_begins_another_o
     world.go_on(timedelta(minutes=10))
     world.counters.passed(1)
     world.writer.write()
-    assert world.bucket.passed() == {KEY: 2, NEXT_KEY: 1}
+    assert world.passed() == {KEY: 2, NEXT_KEY: 1}
 
 
 def test_a_finished_day_is_written_no_more_and_an_idle_one_goes_on_being_written(world: World) -> None:
@@ -108,18 +101,18 @@ def test_a_finished_day_is_written_no_more_and_an_idle_one_goes_on_being_written
 def test_counts_of_days_without_s3_are_written_when_it_is_back(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.bucket.is_away = True
+    world.is_away = True
     for _ in range(4):
         world.counters.passed(1)
         world.writer.write()
         world.go_on(timedelta(days=1))
-    assert world.bucket.passed() == {}
+    assert world.passed() == {}
     assert caplog.messages == ['-: not-counted reason=store problem="S3 is down"']
 
-    world.bucket.is_away = False
+    world.is_away = False
     world.writer.write()
 
-    assert [count for _, count in sorted(world.bucket.passed().items())] == [1, 1, 1, 1, 0]
+    assert [count for _, count in sorted(world.passed().items())] == [1, 1, 1, 1, 0]
 
 
 def test_the_end_of_the_process_writes_what_was_counted_since(world: World) -> None:
@@ -131,14 +124,14 @@ def test_the_end_of_the_process_writes_what_was_counted_since(world: World) -> N
 
 def test_snapshots_are_written_while_the_process_runs(world: World) -> None:
     with world.make_writer(timedelta(milliseconds=10)):
-        assert world.bucket.asked.wait(PATIENCE_S)
+        assert world.asked.wait(PATIENCE_S)
 
 
 def test_an_s3_that_hangs_keeps_no_process_from_ending_and_no_message_from_being_counted(
     world: World,
 ) -> None:
-    world.bucket.freed.clear()
+    world.freed.clear()
     with world.make_writer(timedelta(milliseconds=10)):
-        assert world.bucket.asked.wait(PATIENCE_S)
+        assert world.asked.wait(PATIENCE_S)
         world.counters.passed(1)
-    assert world.bucket.passed() == {}  # it hangs still
+    assert world.passed() == {}  # it hangs still

@@ -1,6 +1,5 @@
 """Promises 2 and 5: the message is stored whatever becomes of attachments and page, and links are true."""
 
-import hashlib
 import json
 import logging
 import os
@@ -14,7 +13,7 @@ import pytest
 
 from rig.mail.kinds import of_kind
 from rig.mail.messages import entity, file_part, header_section, multipart
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
@@ -24,54 +23,10 @@ from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.offload.offload import Offload
 from woomera_milter.offload.source import Offloaded, Origin
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Content, Store, StoredObject
 
 PDF, LOGO = b"%PDF-1.7\r\n" * 1000, b"\x89PNG not really"
 FOLDER = "messages/2026/11/24/Q-1/"
 RECEIVED_AT = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-
-
-class Shelf(Store):
-    """A store that keeps what it gets; `fails` names the key's ends that it refuses or makes wait."""
-
-    def __init__(self, ends_at: datetime) -> None:
-        self.ends_at = ends_at
-        self.objects: dict[str, bytes] = {}
-        self.documents: dict[str, Any] = {}
-        self.types: dict[str, str] = {}
-        self.fails: dict[str, Exception | threading.Event] = {}
-        self.ends: dict[str, datetime] = {}
-
-    def _keep(self, key: str, octets: bytes) -> StoredObject:
-        for end, failure in self.fails.items():
-            if key.endswith(end):
-                if isinstance(failure, Exception):
-                    raise failure
-                failure.wait(30)
-        self.objects[key] = octets
-        return StoredObject(key, self.ends.get(key.rpartition("/")[2], self.ends_at))
-
-    def put(
-        self,
-        key: str,
-        content: Content | bytes,
-        content_type: str,
-        deadline: Deadline,
-        now: datetime,
-        *,
-        file_name: str | None = None,
-        with_md5: bool = True,
-    ) -> StoredObject:
-        if isinstance(content, bytes):
-            return self._keep(key, content)
-        octets = content.open(Deadline(60)).read()
-        assert hashlib.sha256(octets).digest() == content.sha256
-        self.types[key] = content_type
-        return self._keep(key, octets)
-
-    def put_json(self, key: str, value: object, deadline: Deadline) -> None:
-        self._keep(key, b"")
-        self.documents[key] = value
 
 
 def read(message: SpooledMessage) -> bytes:
@@ -79,8 +34,18 @@ def read(message: SpooledMessage) -> bytes:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    return Shelf(datetime.now(UTC) + timedelta(days=30))
+def shelf() -> MemoryStore:
+    return MemoryStore()
+
+
+def refuse(shelf: MemoryStore, what: str, failure: Exception) -> None:
+    """Whatever is stored under a key that ends so is refused."""
+
+    def fail(_: str, key: str) -> None:
+        if key.endswith(what):
+            raise failure
+
+    shelf.on_step = fail
 
 
 @pytest.fixture
@@ -110,7 +75,7 @@ def letter(*names: str) -> bytes:
 
 def offload(
     message: bytes,
-    shelf: Shelf,
+    shelf: MemoryStore,
     folder: Path,
     deadline_s: float = 30,
     spooled: Callable[[], object] = lambda: None,
@@ -143,14 +108,14 @@ def links_of(offloaded: Offloaded) -> list[str | None]:
 
 
 def test_each_attachment_is_stored_decoded_under_its_own_name_and_linked(
-    shelf: Shelf, tmp_path: Path
+    shelf: MemoryStore, tmp_path: Path
 ) -> None:
     done = offload(letter("plan.pdf", "Plan (2).pdf"), shelf, tmp_path)
 
-    assert shelf.objects[f"{FOLDER}1/logo.png"] == LOGO
-    assert shelf.objects[f"{FOLDER}2/plan.pdf"] == PDF
-    assert shelf.types[f"{FOLDER}2/plan.pdf"] == "application/pdf"
-    sidecar = shelf.documents[f"{FOLDER}envelope.json"]
+    assert shelf.objects[f"{FOLDER}1/logo.png"].octets == LOGO
+    assert shelf.objects[f"{FOLDER}2/plan.pdf"].octets == PDF
+    assert shelf.objects[f"{FOLDER}2/plan.pdf"].content_type == "application/pdf"
+    sidecar = shelf.json(f"{FOLDER}envelope.json")
     keys = [attachment["key"] for attachment in sidecar["attachments"]]
     assert keys == [f"{FOLDER}1/logo.png", f"{FOLDER}2/plan.pdf", f"{FOLDER}3/Plan (2).pdf"]
     for link, name in zip(links_of(done), ("1/logo.png", "2/plan.pdf", "3/Plan%20%282%29.pdf"), strict=True):
@@ -158,10 +123,10 @@ def test_each_attachment_is_stored_decoded_under_its_own_name_and_linked(
         assert f"/{FOLDER}{name}?" in link
 
 
-def test_page_shows_the_message_and_no_envelope_recipient(shelf: Shelf, tmp_path: Path) -> None:
+def test_page_shows_the_message_and_no_envelope_recipient(shelf: MemoryStore, tmp_path: Path) -> None:
     done = offload(letter("plan.pdf"), shelf, tmp_path)
 
-    page = shelf.objects[f"{FOLDER}index.html"].decode()
+    page = shelf.objects[f"{FOLDER}index.html"].octets.decode()
     assert done.links.page is not None
     assert f"/{FOLDER}index.html?" in done.links.page
     assert "recipient@example.org" in page
@@ -170,7 +135,7 @@ def test_page_shows_the_message_and_no_envelope_recipient(shelf: Shelf, tmp_path
 
 
 @pytest.mark.parametrize("kind", ["signed", "encrypted", "S/MIME"])
-def test_protected_message_stays_whole(kind: str, shelf: Shelf, tmp_path: Path) -> None:
+def test_protected_message_stays_whole(kind: str, shelf: MemoryStore, tmp_path: Path) -> None:
     done = offload(of_kind(kind), shelf, tmp_path)
 
     assert sorted(shelf.objects) == [f"{FOLDER}envelope.json", f"{FOLDER}message.eml"]
@@ -188,7 +153,7 @@ def test_protected_message_stays_whole(kind: str, shelf: Shelf, tmp_path: Path) 
     ],
 )
 def test_what_is_stored_is_what_the_configuration_asks_for(
-    links: dict[str, Any], stored: set[str], shelf: Shelf, tmp_path: Path
+    links: dict[str, Any], stored: set[str], shelf: MemoryStore, tmp_path: Path
 ) -> None:
     offload(letter("a.pdf", "b.pdf"), shelf, tmp_path, **links)
 
@@ -200,9 +165,9 @@ def test_what_is_stored_is_what_the_configuration_asks_for(
 )
 @pytest.mark.parametrize("what", ["2/a.pdf", "index.html"])
 def test_failure_of_an_extra_is_logged_and_the_rest_is_delivered(
-    what: str, failure: Exception, shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+    what: str, failure: Exception, shelf: MemoryStore, tmp_path: Path, log_lines: pytest.LogCaptureFixture
 ) -> None:
-    shelf.fails[what] = failure
+    refuse(shelf, what, failure)
 
     done = offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
 
@@ -214,7 +179,7 @@ def test_failure_of_an_extra_is_logged_and_the_rest_is_delivered(
 
 
 def test_attachments_that_find_no_room_in_the_spool_are_named_without_links(
-    shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+    shelf: MemoryStore, tmp_path: Path, log_lines: pytest.LogCaptureFixture
 ) -> None:
     spool = tmp_path / "spool"
     spool.mkdir()
@@ -232,10 +197,10 @@ def test_attachments_that_find_no_room_in_the_spool_are_named_without_links(
 
 @pytest.mark.parametrize("what", ["2/a.pdf", "index.html"])
 def test_extra_that_hangs_is_given_up_while_there_is_time_for_the_message(
-    what: str, shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+    what: str, shelf: MemoryStore, tmp_path: Path, log_lines: pytest.LogCaptureFixture
 ) -> None:
     held = threading.Event()
-    shelf.fails[what] = held
+    shelf.on_step = lambda _, key: held.wait(30) if key.endswith(what) else None
     deadline = Deadline(3)
 
     try:
@@ -255,15 +220,15 @@ def test_last_third_of_the_deadline_belongs_to_the_message() -> None:
 
 
 def test_message_that_cannot_be_stored_is_an_error_whatever_its_attachments(
-    shelf: Shelf, tmp_path: Path
+    shelf: MemoryStore, tmp_path: Path
 ) -> None:
-    shelf.fails["message.eml"] = TemporaryError("S3 is down")
+    refuse(shelf, "message.eml", TemporaryError("S3 is down"))
 
     with pytest.raises(TemporaryError, match="S3 is down"):
         offload(letter("a.pdf"), shelf, tmp_path)
 
 
-def test_all_links_end_at_the_earliest_end_of_what_they_lead_to(shelf: Shelf, tmp_path: Path) -> None:
+def test_all_links_end_at_the_earliest_end_of_what_they_lead_to(shelf: MemoryStore, tmp_path: Path) -> None:
     shelf.ends["plan.pdf"] = datetime.now(UTC) + timedelta(days=2)
 
     done = offload(letter("plan.pdf"), shelf, tmp_path)
@@ -273,26 +238,26 @@ def test_all_links_end_at_the_earliest_end_of_what_they_lead_to(shelf: Shelf, tm
 
 
 def test_attachments_that_the_lifecycle_takes_too_soon_do_not_hold_the_message_back(
-    shelf: Shelf, tmp_path: Path, log_lines: pytest.LogCaptureFixture
+    shelf: MemoryStore, tmp_path: Path, log_lines: pytest.LogCaptureFixture
 ) -> None:
     shelf.ends["a.pdf"] = datetime.now(UTC) + timedelta(hours=3)
 
     offloaded = offload(letter("a.pdf"), shelf, tmp_path, minimum="1d")
 
     assert [link is None for link in links_of(offloaded)] == [False, True]
-    assert shelf.documents[FOLDER + "envelope.json"]["attachments"][1]["key"] is None
+    assert shelf.json(FOLDER + "envelope.json")["attachments"][1]["key"] is None
     assert offloaded.links_expire_at > datetime.now(UTC) + timedelta(days=6)
     assert "links.minimum" in log_lines.text
 
 
-def test_message_that_the_lifecycle_takes_too_soon_is_an_error(shelf: Shelf, tmp_path: Path) -> None:
+def test_message_that_the_lifecycle_takes_too_soon_is_an_error(shelf: MemoryStore, tmp_path: Path) -> None:
     shelf.ends["message.eml"] = datetime.now(UTC) + timedelta(hours=3)
 
     with pytest.raises(PermanentError, match=r"sooner than links\.minimum"):
         offload(letter("a.pdf"), shelf, tmp_path, minimum="1d")
 
 
-def test_page_that_ends_before_its_links_is_not_offered(shelf: Shelf, tmp_path: Path) -> None:
+def test_page_that_ends_before_its_links_is_not_offered(shelf: MemoryStore, tmp_path: Path) -> None:
     shelf.ends["index.html"] = datetime.now(UTC) + timedelta(days=2)
 
     done = offload(letter("plan.pdf"), shelf, tmp_path)
@@ -301,16 +266,16 @@ def test_page_that_ends_before_its_links_is_not_offered(shelf: Shelf, tmp_path: 
     assert links_of(done)[1] is not None
 
 
-def test_unreadable_html_becomes_text_on_the_page(shelf: Shelf, tmp_path: Path) -> None:
+def test_unreadable_html_becomes_text_on_the_page(shelf: MemoryStore, tmp_path: Path) -> None:
     html = "<html><style>p{}</style>" + "<b><i>" * 20_000 + "The words.</html>"
     message = header_section() + b"MIME-Version: 1.0\r\n" + entity("text/html", html.encode())
 
     offload(message, shelf, tmp_path)
 
-    assert b"The words." in shelf.objects[f"{FOLDER}index.html"]
+    assert b"The words." in shelf.objects[f"{FOLDER}index.html"].octets
 
 
-def test_spool_is_empty_when_all_is_done(shelf: Shelf, tmp_path: Path) -> None:
+def test_spool_is_empty_when_all_is_done(shelf: MemoryStore, tmp_path: Path) -> None:
     offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
 
     assert list(tmp_path.iterdir()) == []

@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.unit.report.documents import NOW, Bucket
+from tests.fakes.bucket import MemoryStore
+from tests.unit.report.documents import NOW
 
 
 @pytest.fixture
-def bucket() -> Bucket:
-    bucket = Bucket()
+def bucket() -> MemoryStore:
+    bucket = MemoryStore()
     bucket.now = NOW
     return bucket

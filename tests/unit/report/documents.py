@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter import config
 from woomera_milter.report import report
 from woomera_milter.report.figures import Statistics
@@ -83,19 +83,18 @@ def claim(state: str, **changes: Any) -> Any:
     return known | changes
 
 
-class Bucket(MemoryStore):
-    """A bucket in which a test puts documents."""
-
-    def put(self, key: str, document: Any, at: datetime = NOON) -> None:
-        now, self.now = self.now, at
-        self.put_octets(key, json.dumps(document).encode())
-        self.now = now
-
-    def put_snapshot(self, document: Any, name: str = "x") -> None:
-        self.put(f"stats/{document['day']}/{document['host']}-{name}.json", document)
+def leave(bucket: MemoryStore, key: str, document: Any, at: datetime = NOON) -> None:
+    """Put a document where a host left it at that time."""
+    now, bucket.now = bucket.now, at
+    bucket.put_octets(key, json.dumps(document).encode())
+    bucket.now = now
 
 
-def gathered(bucket: Bucket, kind: str = "day", until: date = UNTIL) -> Statistics:
+def leave_snapshot(bucket: MemoryStore, document: Any, name: str = "x") -> None:
+    leave(bucket, f"stats/{document['day']}/{document['host']}-{name}.json", document)
+
+
+def gathered(bucket: MemoryStore, kind: str = "day", until: date = UNTIL) -> Statistics:
     statistics = Statistics(Period.before(kind, until), timedelta(days=7), NOW)  # type: ignore[arg-type]
     Reader(bucket, "archive/", timedelta(days=30), lambda _: None).fill(statistics, NOW)
     return statistics
@@ -105,18 +104,19 @@ def kinds(statistics: Statistics) -> list[str]:
     return [it.kind for it in needed(statistics, str)]
 
 
-def busy(bucket: Bucket, text: str = "Plans") -> Statistics:
+def busy(bucket: MemoryStore, text: str = "Plans") -> Statistics:
     """A day with something of everything; `text` is what strangers wrote."""
     for host in range(200):
         counts = tally(passed=Amount(10, 10), intercepted=Amount(host, host))
         counts.failed["store"] = 1
         counts.store_seconds["1"] = 1
         counts.recent_failures.append(FailedMessage("6AO1", "store", NOON))
-        bucket.put_snapshot(
-            snapshot(f"host-{host}.example.com", counts=counts, written_at="2026-11-23T10:00:00Z")
+        leave_snapshot(
+            bucket, snapshot(f"host-{host}.example.com", counts=counts, written_at="2026-11-23T10:00:00Z")
         )
     for number in range(30):
-        bucket.put(
+        leave(
+            bucket,
             f"messages/2026/11/23/id{number}/envelope.json",
             sidecar(
                 number,
@@ -125,8 +125,8 @@ def busy(bucket: Bucket, text: str = "Plans") -> Statistics:
                 links_expire_at="2026-11-24T00:00:00Z",
             ),
         )
-        bucket.put(f"processed/{number}.json", claim("failed", reason=text, key=f"archive/{text[:300]}"))
-        bucket.put(f"processed/s{number}.json", claim("claimed"))
+        leave(bucket, f"processed/{number}.json", claim("failed", reason=text, key=f"archive/{text[:300]}"))
+        leave(bucket, f"processed/s{number}.json", claim("claimed"))
     return gathered(bucket)
 
 

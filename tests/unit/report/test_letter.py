@@ -10,14 +10,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rig.jobs import text_of
+from tests.fakes.bucket import MemoryStore
 from tests.unit.report.documents import (
     DAY,
     NOW,
     UTC_ZONE,
-    Bucket,
     as_mail,
     busy,
     gathered,
+    leave,
+    leave_snapshot,
     sidecar,
     snapshot,
     tally,
@@ -26,7 +28,7 @@ from woomera_milter.report import letter, view
 
 
 @pytest.mark.parametrize("text", ["Plans", "見" * 400, "\U0001f600" * 400, "<&>" * 400, "=" * 400])
-def test_the_mail_is_safe_for_ses_however_busy_the_day_was(text: str, bucket: Bucket) -> None:
+def test_the_mail_is_safe_for_ses_however_busy_the_day_was(text: str, bucket: MemoryStore) -> None:
     octets = as_mail(busy(bucket, text))
     assert len(octets) < 100 * 1024
     assert octets.isascii()
@@ -43,9 +45,9 @@ def test_the_mail_is_safe_for_ses_however_busy_the_day_was(text: str, bucket: Bu
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
-def test_the_message_id_is_the_same_for_the_same_period(bucket: Bucket) -> None:
+def test_the_message_id_is_the_same_for_the_same_period(bucket: MemoryStore) -> None:
     first = message_from_bytes(as_mail(busy(bucket)))
-    second = message_from_bytes(as_mail(busy(Bucket())))
+    second = message_from_bytes(as_mail(busy(MemoryStore())))
     assert first["Message-ID"] == second["Message-ID"] == "<day-2026-11-23.report.woomera@example.com>"
 
 
@@ -71,7 +73,7 @@ class Words(HTMLParser):
             self.words += data.split()
 
 
-def test_both_alternatives_tell_the_same_numbers(bucket: Bucket) -> None:
+def test_both_alternatives_tell_the_same_numbers(bucket: MemoryStore) -> None:
     made = view.bulletin(busy(bucket), UTC_ZONE, NOW)
     text, words = letter.as_text(made), Words(letter.as_html(made)).words
     said = " ".join(words)
@@ -87,14 +89,14 @@ def test_both_alternatives_tell_the_same_numbers(bucket: Bucket) -> None:
             assert " ".join(row[0].split()) in said
 
 
-def test_the_html_loads_nothing_and_runs_nothing(bucket: Bucket) -> None:
+def test_the_html_loads_nothing_and_runs_nothing(bucket: MemoryStore) -> None:
     text = '<script>alert(1)</script><img src="http://evil.example/x">'
     markup = letter.as_html(view.bulletin(busy(bucket, text), UTC_ZONE, NOW))
     assert not Words(markup).tags & {"script", "img", "link", "svg", "a", "iframe", "object"}
     assert "http" not in markup.replace("http:// ", "")
 
 
-def test_what_a_stranger_wrote_cannot_begin_a_line(bucket: Bucket) -> None:
+def test_what_a_stranger_wrote_cannot_begin_a_line(bucket: MemoryStore) -> None:
     made = view.bulletin(busy(bucket, "x\nALL IS WELL: nothing\r\n.\u2028http://evil.example"), UTC_ZONE, NOW)
     text = letter.as_text(made)
     assert not re.search(r"^(ALL IS WELL|\.|http)", text, re.MULTILINE)
@@ -110,9 +112,12 @@ def test_what_a_stranger_wrote_cannot_begin_a_line(bucket: Bucket) -> None:
         ("2026-03-29T01:00:00Z", "29 Mar 03:00 CEST"),
     ],
 )
-def test_times_are_those_of_the_zone_through_its_changes(moment: str, shown: str, bucket: Bucket) -> None:
+def test_times_are_those_of_the_zone_through_its_changes(
+    moment: str, shown: str, bucket: MemoryStore
+) -> None:
     day = date.fromisoformat(moment[:10])
-    bucket.put(
+    leave(
+        bucket,
         f"messages/{day:%Y/%m/%d}/id/envelope.json",
         sidecar(received_at=moment, links_expire_at=f"{day + 7 * DAY}T23:00:00Z"),
         datetime.fromisoformat(moment),
@@ -122,7 +127,7 @@ def test_times_are_those_of_the_zone_through_its_changes(moment: str, shown: str
     assert f"jane@example.com, {shown}" in letter.as_text(made)
 
 
-def test_a_quiet_day_says_so_in_a_line(bucket: Bucket) -> None:
+def test_a_quiet_day_says_so_in_a_line(bucket: MemoryStore) -> None:
     made = view.bulletin(gathered(bucket), UTC_ZONE, NOW)
     assert "ALL IS WELL: nothing needs attention." in letter.as_text(made)
     assert made.subject == "[SES Woomera] Monday 23 November 2026: 0 intercepted, all is well"
@@ -131,15 +136,17 @@ def test_a_quiet_day_says_so_in_a_line(bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     ("buckets", "half"), [({"1": 3}, "1 s at most"), ({"more": 3}, "more than 60 s"), ({}, "")]
 )
-def test_times_to_store_are_told_by_their_buckets(buckets: dict[str, int], half: str, bucket: Bucket) -> None:
+def test_times_to_store_are_told_by_their_buckets(
+    buckets: dict[str, int], half: str, bucket: MemoryStore
+) -> None:
     counts = tally()
     counts.store_seconds.update(buckets)
-    bucket.put_snapshot(snapshot(counts=counts))
+    leave_snapshot(bucket, snapshot(counts=counts))
     note = view.bulletin(gathered(bucket), UTC_ZONE, NOW).figures_note
     assert (f"took {half} for half" in note) if half else note == ""
 
 
-def test_the_mail_is_addressed_to_all_and_its_text_is_the_report(bucket: Bucket) -> None:
+def test_the_mail_is_addressed_to_all_and_its_text_is_the_report(bucket: MemoryStore) -> None:
     mail = message_from_bytes(as_mail(busy(bucket)))
     assert mail["To"] == "postmaster@example.com, second@example.org"
     assert mail["From"] == "woomera@example.com"

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from tests.fakes.bucket import MemoryStore
 from tests.unit.report.documents import (
     DAY,
     NOON,
@@ -13,12 +14,13 @@ from tests.unit.report.documents import (
     SETTINGS,
     TODAY,
     UNTIL,
-    Bucket,
     archive_day,
     as_mail,
     claim,
     gathered,
     kinds,
+    leave,
+    leave_snapshot,
     sidecar,
     snapshot,
     tally,
@@ -31,50 +33,50 @@ from woomera_milter.store.keys import archive_day_key
 from woomera_milter.store.tallies import Amount, FailedMessage
 
 
-def test_nothing_needs_attention_where_all_is_well(bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(counts=tally(passed=Amount(5, 5), intercepted=Amount(1, 1))))
-    bucket.put("messages/2026/11/23/id/envelope.json", sidecar())
-    bucket.put("processed/a.json", claim("done"))
+def test_nothing_needs_attention_where_all_is_well(bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(counts=tally(passed=Amount(5, 5), intercepted=Amount(1, 1))))
+    leave(bucket, "messages/2026/11/23/id/envelope.json", sidecar())
+    leave(bucket, "processed/a.json", claim("done"))
     assert kinds(gathered(bucket)) == []
 
 
-def test_failures_are_told_by_reason_with_queue_ids_and_hosts(bucket: Bucket) -> None:
+def test_failures_are_told_by_reason_with_queue_ids_and_hosts(bucket: MemoryStore) -> None:
     counts = tally()
     counts.failed["store"] = 30
     counts.recent_failures.extend(
         FailedMessage(f"6AO{number}", "store", NOON + timedelta(seconds=number)) for number in range(20)
     )
-    bucket.put_snapshot(snapshot(counts=counts))
+    leave_snapshot(bucket, snapshot(counts=counts))
     [matter] = needed(gathered(bucket), lambda moment: f"{moment:%H:%M:%S}")
     assert matter.text.startswith("30 attempts to store an over-limit message failed (store)")
     assert list(matter.details) == [f"6AO{number} on host-1, 12:00:{number}" for number in range(19, 14, -1)]
 
 
-def test_a_failure_of_a_milter_that_is_gone_is_told_without_a_queue_id(bucket: Bucket) -> None:
+def test_a_failure_of_a_milter_that_is_gone_is_told_without_a_queue_id(bucket: MemoryStore) -> None:
     counts = tally()
     counts.failed["never-heard-of"] = 1
-    bucket.put_snapshot(snapshot(counts=counts))
+    leave_snapshot(bucket, snapshot(counts=counts))
     [matter] = needed(gathered(bucket), str)
     assert (matter.kind, list(matter.details)) == ("failed", [])
 
 
-def test_mail_that_passed_over_the_limit_comes_first(bucket: Bucket) -> None:
+def test_mail_that_passed_over_the_limit_comes_first(bucket: MemoryStore) -> None:
     counts = tally(passed_over_limit=1)
     counts.failed["store"] = 1
-    bucket.put_snapshot(snapshot(counts=counts))
+    leave_snapshot(bucket, snapshot(counts=counts))
     assert kinds(gathered(bucket)) == ["passed-over-limit", "failed"]
 
 
-def test_links_that_live_shorter_than_configured_are_told(bucket: Bucket) -> None:
+def test_links_that_live_shorter_than_configured_are_told(bucket: MemoryStore) -> None:
     short = sidecar(2, links_expire_at="2026-11-23T18:00:00Z")
-    bucket.put("messages/2026/11/23/id1/envelope.json", sidecar())
-    bucket.put("messages/2026/11/23/id2/envelope.json", short)
+    leave(bucket, "messages/2026/11/23/id1/envelope.json", sidecar())
+    leave(bucket, "messages/2026/11/23/id2/envelope.json", short)
     [matter] = needed(gathered(bucket), str)
     assert (matter.kind, list(matter.details)) == ("short-links", ["id2: until 2026-11-23 18:00:00+00:00"])
 
 
-def test_recipients_who_could_not_be_told_are_named_with_the_reason(bucket: Bucket) -> None:
-    bucket.put("processed/a.json", claim("failed", reason="ann@example.org: 550 no such user"))
+def test_recipients_who_could_not_be_told_are_named_with_the_reason(bucket: MemoryStore) -> None:
+    leave(bucket, "processed/a.json", claim("failed", reason="ann@example.org: 550 no such user"))
     [matter] = needed(gathered(bucket), str)
     assert (matter.kind, list(matter.details)) == (
         "untold",
@@ -83,17 +85,19 @@ def test_recipients_who_could_not_be_told_are_named_with_the_reason(bucket: Buck
 
 
 @pytest.mark.parametrize(("age", "is_stuck"), [(timedelta(minutes=14), False), (timedelta(minutes=16), True)])
-def test_a_claim_is_stuck_once_its_lease_has_ended(age: timedelta, is_stuck: bool, bucket: Bucket) -> None:
-    bucket.put("processed/a.json", claim("handing-over"), NOW - age)
+def test_a_claim_is_stuck_once_its_lease_has_ended(
+    age: timedelta, is_stuck: bool, bucket: MemoryStore
+) -> None:
+    leave(bucket, "processed/a.json", claim("handing-over"), NOW - age)
     assert kinds(gathered(bucket)) == ["stuck-claim"] * is_stuck
 
 
 @pytest.mark.parametrize(("age", "is_backlog"), [(timedelta(hours=23), False), (timedelta(days=2), True)])
 def test_copies_that_wait_for_more_than_a_day_are_a_backlog(
-    age: timedelta, is_backlog: bool, bucket: Bucket
+    age: timedelta, is_backlog: bool, bucket: MemoryStore
 ) -> None:
     document = archive_day("host-1", TODAY, NOON, backlog=Backlog(4, 4, NOON - age))
-    bucket.put(archive_day_key(TODAY, "host-1"), document)
+    leave(bucket, archive_day_key(TODAY, "host-1"), document)
     assert kinds(gathered(bucket)) == ["archive-backlog"] * is_backlog
 
 
@@ -107,21 +111,21 @@ def test_copies_that_wait_for_more_than_a_day_are_a_backlog(
     ],
 )
 def test_a_host_that_nobody_stopped_and_that_tells_nothing_fell_silent(
-    written_at: str, stopped: bool, is_silent: bool, bucket: Bucket
+    written_at: str, stopped: bool, is_silent: bool, bucket: MemoryStore
 ) -> None:
     day = date.fromisoformat(written_at[:10])
-    bucket.put_snapshot(snapshot(day=day, written_at=written_at, stopped=stopped))
+    leave_snapshot(bucket, snapshot(day=day, written_at=written_at, stopped=stopped))
     assert kinds(gathered(bucket)) == ["silent-host"] * is_silent
 
 
-def test_a_host_that_was_heard_of_just_now_is_not_silent_though_the_day_goes_on(bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(day=UNTIL, written_at="2026-11-24T00:10:00Z"))
+def test_a_host_that_was_heard_of_just_now_is_not_silent_though_the_day_goes_on(bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(day=UNTIL, written_at="2026-11-24T00:10:00Z"))
     assert kinds(gathered(bucket, until=UNTIL + DAY)) == []
 
 
-def test_a_host_that_is_gone_for_long_is_not_called_silent_any_more(bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(day=TODAY - 2 * DAY, written_at="2026-11-21T09:00:00Z"))
-    bucket.put_snapshot(snapshot("host-2"))
+def test_a_host_that_is_gone_for_long_is_not_called_silent_any_more(bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(day=TODAY - 2 * DAY, written_at="2026-11-21T09:00:00Z"))
+    leave_snapshot(bucket, snapshot("host-2"))
     statistics = gathered(bucket)
     assert (kinds(statistics), list(statistics.hosts)) == ([], ["host-2"])
 
@@ -138,33 +142,33 @@ def test_a_host_that_is_gone_for_long_is_not_called_silent_any_more(bucket: Buck
     ],
 )
 def test_a_period_in_which_no_milter_told_anything_is_not_well_where_one_did_before(
-    last: date, stopped: bool, expected: list[str], bucket: Bucket
+    last: date, stopped: bool, expected: list[str], bucket: MemoryStore
 ) -> None:
-    bucket.put_snapshot(snapshot(day=last, written_at=f"{last}T09:00:00Z", stopped=stopped))
+    leave_snapshot(bucket, snapshot(day=last, written_at=f"{last}T09:00:00Z", stopped=stopped))
     statistics = gathered(bucket)
     assert kinds(statistics) == expected
     assert (report.message_of(statistics, SETTINGS, NOW) is None) is (expected == [])
 
 
-def test_who_runs_the_sweep_and_no_milter_is_not_told_each_day(bucket: Bucket) -> None:
-    bucket.put("processed/a.json", claim("done"))
+def test_who_runs_the_sweep_and_no_milter_is_not_told_each_day(bucket: MemoryStore) -> None:
+    leave(bucket, "processed/a.json", claim("done"))
     document = archive_day("host-1", TODAY, NOON)
-    bucket.put(archive_day_key(TODAY, "host-1"), document)
+    leave(bucket, archive_day_key(TODAY, "host-1"), document)
     assert kinds(gathered(bucket)) == []
 
 
-def test_a_host_on_which_the_archive_has_not_run_for_a_day_is_named(bucket: Bucket) -> None:
+def test_a_host_on_which_the_archive_has_not_run_for_a_day_is_named(bucket: MemoryStore) -> None:
     for host, age in (("host-1", timedelta(hours=20)), ("host-2", timedelta(hours=30))):
         at = NOW - age
         document = archive_day(host, at.date(), at)
-        bucket.put(archive_day_key(at.date(), host), document)
+        leave(bucket, archive_day_key(at.date(), host), document)
     [matter] = needed(gathered(bucket), lambda moment: f"{moment:%d %H:%M}")
     assert (matter.kind, list(matter.details)) == ("silent-archive", ["host-2: last run 22 18:15"])
 
 
-def test_a_host_whose_last_snapshot_came_after_midnight_is_not_silent(bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(written_at="2026-11-23T09:00:00Z"))
-    bucket.put_snapshot(snapshot(day=UNTIL, written_at="2026-11-24T00:05:00Z"))
+def test_a_host_whose_last_snapshot_came_after_midnight_is_not_silent(bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(written_at="2026-11-23T09:00:00Z"))
+    leave_snapshot(bucket, snapshot(day=UNTIL, written_at="2026-11-24T00:05:00Z"))
     assert kinds(gathered(bucket)) == []
 
 
@@ -178,8 +182,10 @@ def test_a_host_whose_last_snapshot_came_after_midnight_is_not_silent(bucket: Bu
         json.dumps(snapshot(passed={"count": 1e999, "bytes": 0})).encode(),
     ],
 )
-def test_an_object_that_cannot_be_read_is_named_and_the_rest_is_told(octets: bytes, bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(counts=tally(intercepted=Amount(1, 1))))
+def test_an_object_that_cannot_be_read_is_named_and_the_rest_is_told(
+    octets: bytes, bucket: MemoryStore
+) -> None:
+    leave_snapshot(bucket, snapshot(counts=tally(intercepted=Amount(1, 1))))
     bucket.put_octets("stats/2026-11-23/stranger.json", octets)
     statistics = gathered(bucket)
     assert statistics.unreadable.shown == ["stats/2026-11-23/stranger.json"]
@@ -187,32 +193,34 @@ def test_an_object_that_cannot_be_read_is_named_and_the_rest_is_told(octets: byt
     assert as_mail(statistics)
 
 
-def test_a_message_whose_sidecar_tells_no_time_is_named_and_the_report_is_made(bucket: Bucket) -> None:
-    bucket.put("messages/2026/11/23/id/envelope.json", sidecar(received_at="yesterday"))
+def test_a_message_whose_sidecar_tells_no_time_is_named_and_the_report_is_made(bucket: MemoryStore) -> None:
+    leave(bucket, "messages/2026/11/23/id/envelope.json", sidecar(received_at="yesterday"))
     statistics = gathered(bucket)
     assert statistics.unreadable.shown == ["messages/2026/11/23/id/envelope.json"]
     assert as_mail(statistics)
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_told_with_what_it_means(reason: Reason, bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(counts=tally(failed=Counter({reason: 1}))))
+def test_every_reason_is_told_with_what_it_means(reason: Reason, bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(counts=tally(failed=Counter({reason: 1}))))
     [matter] = needed(gathered(bucket), str)
     assert matter.text.endswith(f"failed ({reason.value}): {reason.meaning}")
     assert len(reason.meaning.split()) > 3
 
 
-def test_a_reason_of_a_later_version_leads_to_the_log(bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(counts=tally(failed=Counter({"moon": 1}))))
+def test_a_reason_of_a_later_version_leads_to_the_log(bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(counts=tally(failed=Counter({"moon": 1}))))
     assert [it.text for it in needed(gathered(bucket), str)] == [
         "1 attempt to store an over-limit message failed (moon): see the log"
     ]
 
 
 @pytest.mark.parametrize("missing", ["passed", "intercepted", "failed", "recent_failures"])
-def test_a_snapshot_in_which_a_count_is_missing_is_left_out_and_named(missing: str, bucket: Bucket) -> None:
+def test_a_snapshot_in_which_a_count_is_missing_is_left_out_and_named(
+    missing: str, bucket: MemoryStore
+) -> None:
     document = snapshot(counts=tally(passed=Amount(5, 5)))
     del document[missing]
-    bucket.put_snapshot(document)
+    leave_snapshot(bucket, document)
     statistics = gathered(bucket)
     assert (statistics.unreadable.count, statistics.hosts) == (1, {})

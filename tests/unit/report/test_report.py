@@ -1,12 +1,13 @@
 """One run of many sends the report, and what it could not send the next one does."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import cast
 
 import pytest
 
-from tests.unit.report.documents import NOW, SETTINGS, UNTIL, Bucket, gathered, snapshot, tally
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
+from tests.unit.report.documents import NOW, SETTINGS, UNTIL, gathered, leave_snapshot, snapshot, tally
 from tests.unit.sweep.sweeps import Transport, mailer
 from woomera_milter.errors import TemporaryError
 from woomera_milter.report import report
@@ -29,48 +30,23 @@ LEASE = timedelta(minutes=15)
 CROWD = SETTINGS.model_copy(update={"to": tuple(f"r{it:02}@example.org" for it in range(MAX_RECIPIENTS + 9))})
 
 
-class Outbox:
-    """A mailer that keeps what it is given, and answers as a test says."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, ...]] = []
-        self.error: Exception | None = None
-        self.refused: tuple[str, ...] = ()
-
-    def send(
-        self,
-        envelope_sender: str,
-        recipients: Sequence[str],
-        message: bytes,
-        on_part: Callable[[Delivery], object] = lambda _: None,
-        may_send: Callable[[], object] = lambda: None,
-    ) -> Delivery:
-        if self.error:
-            raise self.error
-        accepted = tuple(it for it in recipients if it not in self.refused)
-        self.sent.append(accepted)
-        return Delivery(
-            accepted, tuple(Refusal(it, "no such user") for it in recipients if it in self.refused)
-        )
-
-
 class Runs:
     """Runs of `woomera report` on one bucket."""
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: MemoryStore) -> None:
         self.bucket = bucket
         self.outbox = Outbox()
         self.settings = SETTINGS
 
     def run(self, host: str = "host-1", mailer: Mailer | None = None) -> report.ReportOutcome:
         claims = Claims(self.bucket, host, LEASE, key_of=report_key)
-        job = Report(self.settings, claims, mailer or cast("Mailer", self.outbox))
+        job = Report(self.settings, claims, mailer or self.outbox)
         return job.send(Period.before("day", UNTIL), lambda: gathered(self.bucket), NOW)
 
 
 @pytest.fixture
-def runs(bucket: Bucket) -> Iterator[Runs]:
-    bucket.put_snapshot(snapshot(counts=tally(intercepted=Amount(1, 1))))
+def runs(bucket: MemoryStore) -> Iterator[Runs]:
+    leave_snapshot(bucket, snapshot(counts=tally(intercepted=Amount(1, 1))))
     return Runs(bucket)
 
 
@@ -78,7 +54,7 @@ def test_a_period_is_reported_once_and_the_next_run_says_who_did(runs: Runs) -> 
     assert runs.run("host-1").state is ReportState.SENT
     again = runs.run("host-2")
     assert (again.state, again.host) == (ReportState.ALREADY_DONE, "host-1")
-    assert runs.outbox.sent == [SETTINGS.to]
+    assert runs.outbox.served == [SETTINGS.to]
     assert "reports/day-2026-11-23.json" in runs.bucket.objects
 
 
@@ -90,22 +66,22 @@ def test_a_run_that_died_is_taken_over_when_its_lease_has_ended(runs: Runs) -> N
     assert runs.run().state is ReportState.SENT
 
 
-def test_a_quiet_period_sends_nothing_and_is_done_with(bucket: Bucket) -> None:
+def test_a_quiet_period_sends_nothing_and_is_done_with(bucket: MemoryStore) -> None:
     runs = Runs(bucket)
-    bucket.put_snapshot(snapshot(counts=tally(passed=Amount(9, 9))))
+    leave_snapshot(bucket, snapshot(counts=tally(passed=Amount(9, 9))))
     assert runs.run().state is ReportState.QUIET
     assert runs.run("host-2").state is ReportState.ALREADY_DONE
     assert runs.outbox.sent == []
 
 
-def test_a_quiet_period_is_sent_where_that_is_wanted(bucket: Bucket) -> None:
+def test_a_quiet_period_is_sent_where_that_is_wanted(bucket: MemoryStore) -> None:
     runs = Runs(bucket)
     runs.settings = SETTINGS.model_copy(update={"quiet": "send"})
     assert runs.run().state is ReportState.SENT
 
 
-def test_a_period_in_which_a_host_fell_silent_is_not_quiet(bucket: Bucket) -> None:
-    bucket.put_snapshot(snapshot(written_at="2026-11-23T09:00:00Z"))
+def test_a_period_in_which_a_host_fell_silent_is_not_quiet(bucket: MemoryStore) -> None:
+    leave_snapshot(bucket, snapshot(written_at="2026-11-23T09:00:00Z"))
     assert Runs(bucket).run().state is ReportState.SENT
 
 
@@ -115,7 +91,7 @@ def test_mail_that_nobody_can_be_sent_is_sent_by_the_next_run(runs: Runs) -> Non
         runs.run()
     runs.outbox.error = None
     assert runs.run("host-2").state is ReportState.SENT
-    assert runs.outbox.sent == [SETTINGS.to]
+    assert runs.outbox.served == [SETTINGS.to]
 
 
 def test_mail_that_some_are_sent_is_told_of_and_sent_by_the_next_run_to_the_rest(runs: Runs) -> None:
@@ -126,7 +102,7 @@ def test_mail_that_some_are_sent_is_told_of_and_sent_by_the_next_run_to_the_rest
     assert outcome.refused == (Refusal(SETTINGS.to[1], "not sent, since the server is down"),)
     runs.outbox.error = None
     assert runs.run("host-2").state is ReportState.SENT
-    assert runs.outbox.sent == [SETTINGS.to[1:]]
+    assert runs.outbox.served == [SETTINGS.to[1:]]
 
 
 def test_mail_whose_end_nobody_knows_is_sent_again_and_said_to_be(
@@ -141,7 +117,7 @@ def test_mail_whose_end_nobody_knows_is_sent_again_and_said_to_be(
 
 
 def test_a_recipient_who_is_refused_is_named_and_the_others_are_done_with(runs: Runs) -> None:
-    runs.outbox.refused = SETTINGS.to[:1]
+    runs.outbox.refusals = dict.fromkeys(SETTINGS.to[:1], "no such user")
     outcome = runs.run()
     assert (outcome.state, [it.recipient for it in outcome.refused]) == (
         ReportState.SENT,
@@ -151,21 +127,20 @@ def test_a_recipient_who_is_refused_is_named_and_the_others_are_done_with(runs: 
 
 
 def test_a_report_that_everybody_is_refused_is_tried_again(runs: Runs) -> None:
-    runs.outbox.refused = SETTINGS.to
+    runs.outbox.refusals = dict.fromkeys(SETTINGS.to, "no such user")
     assert runs.run().state is ReportState.NOT_SENT
-    runs.outbox.refused = ()
+    runs.outbox.refusals = {}
     assert runs.run().state is ReportState.SENT
 
 
 def test_a_bucket_that_cannot_be_read_leaves_the_report_to_the_next_run(runs: Runs) -> None:
     claims = Claims(runs.bucket, "host-1", LEASE, key_of=report_key)
-    mailer: Mailer = runs.outbox  # type: ignore[assignment]
 
     def fail() -> Statistics:
         raise TemporaryError("S3 is down", reason="store")
 
     with pytest.raises(TemporaryError):
-        Report(SETTINGS, claims, mailer).send(Period.before("day", UNTIL), fail, NOW)
+        Report(SETTINGS, claims, runs.outbox).send(Period.before("day", UNTIL), fail, NOW)
     assert runs.run("host-2").state is ReportState.SENT
 
 
@@ -194,7 +169,7 @@ def test_a_run_that_was_overtaken_amid_the_hand_over_stops_there(
     transport = Transport(meanwhile=by_another_host)
     assert runs.run(mailer=mailer(transport)).state is ReportState.IN_PROGRESS
     assert tuple(transport.recipients) == CROWD.to[:MAX_RECIPIENTS]
-    assert runs.outbox.sent == [CROWD.to]
+    assert runs.outbox.served == [CROWD.to]
     assert "may-be-a-second-notice id=day-2026-11-23" in caplog.text
     assert "not-recorded id=day-2026-11-23" in caplog.text
 
@@ -213,4 +188,4 @@ def test_a_bucket_that_fails_amid_the_hand_over_leaves_the_rest_to_the_next_run(
     assert (outcome.state, outcome.accepted) == (ReportState.SENT, CROWD.to[:MAX_RECIPIENTS])
     assert [it.recipient for it in outcome.refused] == list(CROWD.to[MAX_RECIPIENTS:])
     assert runs.run("host-2").state is ReportState.SENT
-    assert runs.outbox.sent == [CROWD.to[MAX_RECIPIENTS:]]
+    assert runs.outbox.served == [CROWD.to[MAX_RECIPIENTS:]]

@@ -8,7 +8,7 @@ from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import WoomeraError
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 BUCKET = "large-mail"
 KEY = "messages/2026/11/24/4AO9Xk1S012345-0123456789abcdef/message.eml"
@@ -16,8 +16,8 @@ WIRE = b"Subject: figures\r\n\r\n" + b"0123456789abcdef\r\n" * 20_000
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
 
-def store_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> Store:
-    return Store(storage_at(endpoint_url, keys, **storage), max_connections=4)
+def store_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> S3Store:
+    return S3Store(storage_at(endpoint_url, keys, **storage), max_connections=4)
 
 
 def storage_at(endpoint_url: str, keys: dict[str, str], **storage: Any) -> config.Storage:
@@ -35,9 +35,9 @@ def keys_of(server: S3Server) -> dict[str, str]:
 
 
 def put(
-    store: Store, message: SpooledMessage, *, file_name: str = "figures.eml", timeout_s: float = 30
+    store: S3Store, message: SpooledMessage, *, file_name: str = "figures.eml", timeout_s: float = 30
 ) -> datetime:
-    """Store the message and return until when it surely lives."""
+    """S3Store the message and return until when it surely lives."""
     return store.put(KEY, message, "message/rfc822", Deadline(timeout_s), NOW, file_name=file_name).ends_at
 
 

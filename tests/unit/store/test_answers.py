@@ -12,7 +12,7 @@ from tests.unit.store.stores import keys_of, store_at
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.store.answers import Continuation, http_date
 from woomera_milter.store.claims import Claims
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 KEY = "sweep/watermark.json"
 Edit = Callable[[bytes], bytes]
@@ -43,7 +43,7 @@ def proxy(ministack: Ministack) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def store(ministack: Ministack, proxy: FaultProxy) -> Store:
+def store(ministack: Ministack, proxy: FaultProxy) -> S3Store:
     """A bucket with a few documents, read by way of `proxy`."""
     store = store_at(proxy.endpoint_url, keys_of(ministack))
     for key in (KEY, "answers/1.json", "answers/2.json", "answers/3.json"):
@@ -59,7 +59,9 @@ def store(ministack: Ministack, proxy: FaultProxy) -> Store:
     [without("Date"), saying("Date", "one of these days"), without("Last-Modified")],
     ids=["no Date", "odd Date", "no Last-Modified"],
 )
-def test_document_without_a_time_is_read_and_has_no_age(store: Store, proxy: FaultProxy, edit: Edit) -> None:
+def test_document_without_a_time_is_read_and_has_no_age(
+    store: S3Store, proxy: FaultProxy, edit: Edit
+) -> None:
     proxy.set(Rewrite(edit), applies_to="GET ")
     document = store.get_json(KEY)
 
@@ -67,7 +69,7 @@ def test_document_without_a_time_is_read_and_has_no_age(store: Store, proxy: Fau
     assert (document.value, document.age) == ({"about": KEY}, None)
 
 
-def test_claim_without_an_age_is_an_error_with_a_sentence(store: Store, proxy: FaultProxy) -> None:
+def test_claim_without_an_age_is_an_error_with_a_sentence(store: S3Store, proxy: FaultProxy) -> None:
     claims = Claims(store, "host-1", timedelta(minutes=15))
     claims.take("archive/1.eml")
     proxy.set(Rewrite(without("Date")), applies_to="GET ")
@@ -76,7 +78,7 @@ def test_claim_without_an_age_is_an_error_with_a_sentence(store: Store, proxy: F
         claims.take("archive/1.eml")
 
 
-def test_document_without_an_etag_is_read(store: Store, proxy: FaultProxy) -> None:
+def test_document_without_an_etag_is_read(store: S3Store, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(without("ETag")), applies_to="GET ")
     document = store.get_json(KEY)
 
@@ -84,21 +86,21 @@ def test_document_without_an_etag_is_read(store: Store, proxy: FaultProxy) -> No
     assert document.etag == ""
 
 
-def test_write_that_is_answered_without_an_etag_is_an_error(store: Store, proxy: FaultProxy) -> None:
+def test_write_that_is_answered_without_an_etag_is_an_error(store: S3Store, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(without("ETag")), applies_to="PUT ")
 
     with pytest.raises(PermanentError, match="the server's answer lacks ETag; use an S3 server"):
         store.create_json("created/1.json", {})
 
 
-def test_time_that_is_none_is_an_error_that_may_pass(store: Store, proxy: FaultProxy) -> None:
+def test_time_that_is_none_is_an_error_that_may_pass(store: S3Store, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(saying("Last-Modified", "one of these days")), applies_to="GET ")
 
     with pytest.raises(TemporaryError, match="the answer is not one of AWS's API"):
         store.get_json(KEY)
 
 
-def test_object_that_tells_no_last_change_tells_no_end(store: Store, proxy: FaultProxy) -> None:
+def test_object_that_tells_no_last_change_tells_no_end(store: S3Store, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(without("Last-Modified")), applies_to="HEAD ")
 
     with pytest.raises(PermanentError, match="the server's answer lacks LastModified"):
@@ -108,7 +110,7 @@ def test_object_that_tells_no_last_change_tells_no_end(store: Store, proxy: Faul
 # Listings.
 
 
-def listed(store: Store) -> list[str]:
+def listed(store: S3Store) -> list[str]:
     return [listed.key for page in store.pages("answers/", page_size=1) for listed in page.objects]
 
 
@@ -122,13 +124,13 @@ def listed(store: Store) -> list[str]:
     ],
     ids=["no zone", "no zone, no T", "no class", "a token and no IsTruncated"],
 )
-def test_odd_listing_that_can_be_understood_is_read(store: Store, proxy: FaultProxy, edit: Edit) -> None:
+def test_odd_listing_that_can_be_understood_is_read(store: S3Store, proxy: FaultProxy, edit: Edit) -> None:
     proxy.set(Rewrite(edit), applies_to="list-type=2")
 
     assert listed(store) == ["answers/1.json", "answers/2.json", "answers/3.json"]
 
 
-def test_time_without_a_zone_is_one_of_utc(store: Store, proxy: FaultProxy) -> None:
+def test_time_without_a_zone_is_one_of_utc(store: S3Store, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(saying("LastModified", "2026-11-24T09:00:00")), applies_to="list-type=2")
 
     times = {it.modified_at for page in store.pages("answers/") for it in page.objects}
@@ -147,7 +149,7 @@ def test_time_without_a_zone_is_one_of_utc(store: Store, proxy: FaultProxy) -> N
     ],
 )
 def test_listing_that_cannot_be_understood_is_an_error_with_a_sentence(
-    store: Store, proxy: FaultProxy, edit: Edit, sentence: str
+    store: S3Store, proxy: FaultProxy, edit: Edit, sentence: str
 ) -> None:
     proxy.set(Rewrite(edit), applies_to="list-type=2")
 

@@ -9,15 +9,15 @@ import pytest
 
 from rig.lab import BUCKET, base_configuration
 from rig.servers.faults import FaultProxy, LoseReply
-from rig.servers.memory_store import MemoryStore
 from rig.servers.s3 import Juicefs, Ministack, S3Server
+from tests.fakes.bucket import MemoryStore
 from woomera_milter import config
 from woomera_milter.errors import PermanentError
 from woomera_milter.store import connection
 from woomera_milter.store.claims import Claims, LostClaimError
 from woomera_milter.store.documents import Claim, State
 from woomera_milter.store.keys import claim_key
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 KEY = "archive/2026/11/24/host-1/a.eml"
 LEASE = timedelta(minutes=15)
@@ -36,13 +36,13 @@ def ministack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ministack]:
         yield server
 
 
-def claims(store: Store, host: str = "host-1", lease: timedelta = LEASE, **more: bool) -> Claims:
+def claims(store: S3Store, host: str = "host-1", lease: timedelta = LEASE, **more: bool) -> Claims:
     return Claims(store, host, lease, **more)
 
 
-def real_store(server: S3Server, folder: Path, url: str | None = None) -> Store:
+def real_store(server: S3Server, folder: Path, url: str | None = None) -> S3Store:
     data = base_configuration(server, "inet:1@127.0.0.1", folder, url)
-    return Store(config.validate(data, "config.yaml").storage, max_connections=AT_ONCE)
+    return S3Store(config.validate(data, "config.yaml").storage, max_connections=AT_ONCE)
 
 
 def taken(claim: Claim | None) -> Claim:

@@ -23,7 +23,7 @@ from woomera_milter import config
 from woomera_milter.errors import PermanentError
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.store.links import Signer
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 
 def write_credentials(folder: Path, server: S3Server) -> None:
@@ -58,7 +58,7 @@ def test_keys_that_the_store_read_anew_sign_the_next_link(tmp_path: Path, spoole
         write_credentials(tmp_path, server)
         storage = storage_at(server.endpoint_url, {"profile": "mail"})
         signer = Signer(config.Links(endpoint_url=server.endpoint_url), storage)
-        store = Store(storage, 4, signer.forget_credentials)
+        store = S3Store(storage, 4, signer.forget_credentials)
         signer.sign(KEY, datetime.now(UTC) + timedelta(days=1))
         put(store, spooled)
 

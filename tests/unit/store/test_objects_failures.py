@@ -13,7 +13,7 @@ from tests.unit.store.stores import KEY, WIRE, assert_safe_to_log, keys_of, put,
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, PermanentError, TemporaryError
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.store.objects import Store
+from woomera_milter.store.s3_store import S3Store
 
 # Failures that stay until somebody acts.
 
@@ -159,9 +159,9 @@ def test_refusal_that_another_try_may_not_hear_is_temporary(
         put(store_at(script.endpoint_url, SCRIPT_KEYS), spooled)
 
 
-@pytest.mark.parametrize("read", [Store.get_json, lambda store, key: list(store.read(key, Deadline(30)))])
+@pytest.mark.parametrize("read", [S3Store.get_json, lambda store, key: list(store.read(key, Deadline(30)))])
 def test_encryption_that_breaks_amid_an_object_is_temporary(
-    read: Callable[[Store, str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read: Callable[[S3Store, str], object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beginning = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
     with BrokenTls(tmp_path, beginning) as server:

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter.errors import PermanentError
 from woomera_milter.store import sidecars
 from woomera_milter.store.documents import written
@@ -67,11 +67,12 @@ def test_damaged_sidecar_is_named_and_keeps_none_from_being_listed() -> None:
 
 
 def test_bucket_that_cannot_be_read_is_no_damaged_sidecar() -> None:
-    class Closed(MemoryStore):
-        def get_json(self, key: str) -> NoReturn:
+    def refuse_to_get(what: str, key: str) -> None:
+        if what == "get":
             raise PermanentError(f"reading {key} was refused", reason="store")
 
-    store = Closed()
+    store = MemoryStore()
+    store.on_step = refuse_to_get
     store.put_octets(KEY, json.dumps(SIDECAR).encode())
     with pytest.raises(PermanentError, match="was refused"):
         list(sidecars.newest_first(store, None, raised))

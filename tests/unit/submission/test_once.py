@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
 from rig.servers.smtp_server import SmtpServer
+from tests.fakes.bucket import MemoryStore
 from tests.unit.submission import mailers
 from tests.unit.submission.mailers import ANN, BOB, CAT, MESSAGE, SENDER, Pauses
 from tests.unit.sweep.sweeps import Transport, mailer

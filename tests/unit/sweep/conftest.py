@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
-from tests.unit.sweep.sweeps import Outbox
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
 from woomera_milter import log
 
 

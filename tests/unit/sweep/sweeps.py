@@ -2,20 +2,19 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from rig.mail.messages import message
-from rig.servers.memory_store import Killed, MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter import config
 from woomera_milter.notice.notice import Composer
 from woomera_milter.offload.offload import Offload
 from woomera_milter.store.claims import Claims
 from woomera_milter.store.links import Signer
 from woomera_milter.submission.answers import Answer, ReplyKind
-from woomera_milter.submission.mailer import Delivery, Mailer, Refusal
+from woomera_milter.submission.mailer import Mailer, TransportMailer
 from woomera_milter.sweep.listing import ArchiveListing
 from woomera_milter.sweep.notifier import Ledger, Notifier
 from woomera_milter.sweep.sweep import Sweep, SweepResult
@@ -25,40 +24,6 @@ LIMIT_BYTES = 128 * 1024
 OVER = message(LIMIT_BYTES + 4096)
 KEY = "archive/2026/11/24/host-1/a.eml"
 LEASE = timedelta(minutes=15)
-
-
-@dataclass
-class Outbox:
-    """A mailer that keeps what it is given; kills its process at a hand-over, before or after it is done."""
-
-    sent: list[tuple[str, tuple[str, ...], bytes]] = field(default_factory=list)
-    kill: str = ""
-    error: Exception | None = None
-    refusals: dict[str, str] = field(default_factory=dict)
-
-    def send(
-        self,
-        envelope_sender: str,
-        recipients: Sequence[str],
-        message: bytes,
-        on_part: Callable[[Delivery], object] = lambda _: None,
-        may_send: Callable[[], object] = lambda: None,
-    ) -> Delivery:
-        if self.error:
-            raise self.error
-        if self.kill == "before":
-            raise Killed
-        accepted = tuple(it for it in recipients if it not in self.refusals)
-        refused = tuple(Refusal(it, self.refusals[it]) for it in recipients if it in self.refusals)
-        if accepted:
-            self.sent.append((envelope_sender, accepted, message))
-        if self.kill == "after":
-            raise Killed
-        return Delivery(accepted, refused)
-
-    @property
-    def recipients(self) -> list[str]:
-        return sorted(it for _, recipients, _ in self.sent for it in recipients)
 
 
 class Transport:
@@ -86,7 +51,7 @@ class Transport:
 
 
 def mailer(transport: Transport) -> Mailer:
-    return Mailer(transport, lambda _: None, lambda: 1)
+    return TransportMailer(transport, lambda _: None, lambda: 1)
 
 
 class Unwatched:
@@ -103,7 +68,7 @@ def settings(**changes: Any) -> config.Config:
 
 def sweep(
     store: MemoryStore,
-    outbox: Outbox | Mailer,
+    outbox: Mailer,
     folder: Path,
     ledger: Ledger | None = None,
     *,
@@ -121,7 +86,7 @@ def sweep(
 
 def run(
     store: MemoryStore,
-    outbox: Outbox | Mailer,
+    outbox: Mailer,
     folder: Path,
     span: SweepRange = EVERYTHING,
     most: int = 500,

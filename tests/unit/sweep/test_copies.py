@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from rig.mail.messages import message
-from rig.servers.memory_store import MemoryStore
-from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, Outbox, record, run
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
+from tests.unit.sweep.sweeps import KEY, LIMIT_BYTES, OVER, record, run
 from woomera_milter.clock import Deadline
 from woomera_milter.message.size import is_surely_small
 from woomera_milter.store.answers import Listed

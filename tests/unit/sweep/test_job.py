@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
-from tests.unit.sweep.sweeps import OVER, Outbox, Unwatched, sweep
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
+from tests.unit.sweep.sweeps import OVER, Unwatched, sweep
 from woomera_milter.store.keys import watermark_key
 from woomera_milter.sweep.job import SweepJob
 from woomera_milter.sweep.sweep import SweepResult

@@ -6,19 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.servers.memory_store import Killed, MemoryStore
-from tests.unit.sweep.sweeps import (
-    KEY,
-    LEASE,
-    OVER,
-    Outbox,
-    Transport,
-    Unwatched,
-    mailer,
-    record,
-    run,
-    sweep,
-)
+from tests.fakes.bucket import Killed, MemoryStore
+from tests.fakes.outbox import Outbox
+from tests.unit.sweep.sweeps import KEY, LEASE, OVER, Transport, Unwatched, mailer, record, run, sweep
 from woomera_milter.errors import TemporaryError
 from woomera_milter.store.keys import claim_key
 from woomera_milter.submission.mailer import MAX_RECIPIENTS

@@ -2,7 +2,7 @@
 
 import json
 
-from rig.servers.memory_store import MemoryStore
+from tests.fakes.bucket import MemoryStore
 from woomera_milter.store.documents import Claim, State
 from woomera_milter.sweep.processed_mail import ProcessedMail
 

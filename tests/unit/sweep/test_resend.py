@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
-from tests.unit.sweep.sweeps import KEY, OVER, Outbox, record, run, settings
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
+from tests.unit.sweep.sweeps import KEY, OVER, record, run, settings
 from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.notice.notice import Composer
 from woomera_milter.store.links import Signer
@@ -15,15 +16,6 @@ from woomera_milter.submission.mailer import Delivery, Refusal, UnknownOutcomeEr
 from woomera_milter.sweep.resend import Resend, Resent
 
 ANN, BOB, CAT = RECIPIENTS = ("ann@example.org", "bob@example.org", "cat@example.org")
-
-
-class Forgetful(MemoryStore):
-    """A bucket in which a sidecar, once it is there, cannot be replaced."""
-
-    def replace_json(self, key: str, document: object, etag: str) -> str | None:
-        if key.endswith("envelope.json"):
-            raise TemporaryError("S3 is down", reason="store")
-        return super().replace_json(key, document, etag)
 
 
 def resend(
@@ -89,8 +81,13 @@ def test_where_nobody_has_it_that_is_an_error_to_try_again_after(tmp_path: Path)
 def test_a_notice_that_is_sent_and_cannot_be_recorded_is_told_of_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    outbox = Outbox()
-    resent = resend(Forgetful(), outbox, tmp_path)
+    def refuse_to_replace_a_sidecar(what: str, key: str) -> None:
+        if what == "replace" and key.endswith("envelope.json"):
+            raise TemporaryError("S3 is down", reason="store")
+
+    store, outbox = MemoryStore(), Outbox()
+    store.on_step = refuse_to_replace_a_sidecar
+    resent = resend(store, outbox, tmp_path)
     assert (resent.accepted, resent.is_recorded) == (RECIPIENTS, False)
     assert outbox.recipients == list(RECIPIENTS)
     assert f'not-recorded id={resent.id} reason=store problem="S3 is down"' in caplog.text

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rig.servers.memory_store import MemoryStore
-from tests.unit.sweep.sweeps import KEY, OVER, Outbox, run
+from tests.fakes.bucket import MemoryStore
+from tests.fakes.outbox import Outbox
+from tests.unit.sweep.sweeps import KEY, OVER, run
 from woomera_milter.errors import PermanentError
 from woomera_milter.store.keys import claim_key
 from woomera_milter.sweep import watermark

@@ -3,14 +3,14 @@
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from woomera_milter.clock import Deadline
-from woomera_milter.config import Storage
 from woomera_milter.store.answers import Listed, ListingPage
-from woomera_milter.store.objects import Content, Document, Store, StoredObject, json_of
+from woomera_milter.store.objects import Content, Document, StoredObject, json_of
 
 Operation = tuple[str, str]
 """What is done, and to which key."""
@@ -24,18 +24,28 @@ class Killed(BaseException):
 class _Object:
     octets: bytes
     modified_at: datetime
+    content_type: str
 
     @property
     def etag(self) -> str:
         return hashlib.sha256(self.octets).hexdigest()
 
 
-class MemoryStore(Store):
-    """Keeps objects in a dictionary; `advance` moves the server's clock."""
+def _in_chunks(octets: bytes) -> Iterator[bytes]:
+    return (octets[start : start + 10_000] for start in range(0, len(octets), 10_000))
 
-    def __init__(self) -> None:
-        super().__init__(Storage(bucket="large-mail", region="us-east-1"), max_connections=1)
+
+class MemoryStore:
+    """A Store that keeps objects in a dictionary; `advance` moves the server's clock."""
+
+    def __init__(self, chunks: Callable[[bytes], Iterable[bytes]] = _in_chunks) -> None:
+        """`chunks` cuts what is read into pieces."""
+        self._chunks = chunks
         self.objects: dict[str, _Object] = {}
+        self.on_step: Callable[[str, str], object] = lambda _what, _key: None
+        """Hears of each operation before it is done; it may raise, or wait."""
+        self.ends: dict[str, datetime] = {}
+        """When the lifecycle takes objects of these file names, where that is not 30 days from now."""
         self.operations: list[Operation] = []
         self.kill_at: int | None = None
         """The number of the operation that the process does not live to see done."""
@@ -57,11 +67,16 @@ class MemoryStore(Store):
             self.operations.append((what, key))
             if self.kill_at is not None and len(self.operations) > self.kill_at:
                 raise Killed
+        self.on_step(what, key)
 
-    def put_octets(self, key: str, octets: bytes) -> str:
+    def json(self, key: str) -> Any:
+        """Return what a document says."""
+        return json.loads(self.objects[key].octets)
+
+    def put_octets(self, key: str, octets: bytes, content_type: str = "") -> str:
         """Store an object, as anybody may."""
         with self._mutex:
-            self.objects[key] = _Object(octets, self.now)
+            self.objects[key] = _Object(octets, self.now, content_type)
             return self.objects[key].etag
 
     def put(
@@ -75,13 +90,15 @@ class MemoryStore(Store):
         file_name: str | None = None,
         with_md5: bool = True,
     ) -> StoredObject:
-        """As Store's."""
+        """As Store says."""
         self.step("put", key)
-        self.put_octets(key, content if isinstance(content, bytes) else content.open(deadline).read())
-        return StoredObject(key, now + timedelta(days=30))
+        octets = content if isinstance(content, bytes) else content.open(deadline).read()
+        assert isinstance(content, bytes) or hashlib.sha256(octets).digest() == content.sha256
+        self.put_octets(key, octets, content_type)
+        return StoredObject(key, self.ends.get(key.rpartition("/")[2], now + timedelta(days=30)))
 
     def put_json(self, key: str, value: object, deadline: Deadline | None = None) -> None:
-        """As Store's."""
+        """As Store says."""
         self.step("put", key)
         self._put_json(key, value)
 
@@ -89,13 +106,13 @@ class MemoryStore(Store):
         return self.put_octets(key, json.dumps(value, ensure_ascii=False).encode())
 
     def create_json(self, key: str, value: object) -> str | None:
-        """As Store's."""
+        """As Store says."""
         self.step("create", key)
         with self._mutex:
             return None if key in self.objects else self._put_json(key, value)
 
     def replace_json(self, key: str, value: object, etag: str) -> str | None:
-        """As Store's."""
+        """As Store says."""
         self.step("replace", key)
         with self._mutex:
             present = self.objects.get(key)
@@ -104,7 +121,7 @@ class MemoryStore(Store):
             return self._put_json(key, value)
 
     def get_json(self, key: str) -> Document | None:
-        """As Store's."""
+        """As Store says."""
         self.step("get", key)
         with self._mutex:
             present = self.objects.get(key)
@@ -114,19 +131,17 @@ class MemoryStore(Store):
             return Document(value, present.etag, self.now - present.modified_at)
 
     def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
-        """As Store's."""
+        """As Store says."""
         self.step("get", key)
-        octets = self.objects[key].octets
-        for start in range(0, len(octets), 10_000):
-            yield octets[start : start + 10_000]
+        yield from self._chunks(self.objects[key].octets)
 
     def ends_at(self, key: str) -> datetime:
-        """As Store's."""
+        """As Store says."""
         self.step("head", key)
         return self.objects[key].modified_at + timedelta(days=30)
 
     def pages(self, prefix: str, delimiter: str = "", page_size: int = 1000) -> Iterator[ListingPage]:
-        """As Store's, on one page."""
+        """As Store says, on one page."""
         self.step("list", prefix)
         listed: list[Listed] = []
         folders: dict[str, None] = {}
@@ -139,3 +154,7 @@ class MemoryStore(Store):
             else:
                 listed.append(Listed(key, len(present.octets), present.modified_at, "STANDARD"))
         yield ListingPage(listed, list(folders), more=False)
+
+    def name_of(self, key: str) -> str:
+        """As Store says."""
+        return f"s3://large-mail/{key}"
