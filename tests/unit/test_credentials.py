@@ -126,7 +126,7 @@ def is_running(pid: int) -> bool:
 
 def test_keys_that_are_still_good_serve_on_while_no_others_are_to_be_had() -> None:
     ends_at = datetime.now(UTC) + timedelta(minutes=12)  # botocore and we would renew them
-    ending = RefreshableCredentials("ASIAONE0000000000000", "secret", "token", ends_at, dict, "process")
+    ending = RefreshableCredentials("ASIAONE0000000000000", "secret", "token", ends_at, fail, "process")
     given: list[Any] = [ending]
 
     def load() -> Any:
