@@ -1,5 +1,6 @@
 """What a connection tells the MTA, and what it does where the MTA does not keep to the order of things."""
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
@@ -7,7 +8,15 @@ import milter
 import pytest
 
 from woomera_milter.errors import Reason, TemporaryError
-from woomera_milter.milter.connection import ACCEPT, CONTINUE, MAIN, TEMPFAIL, Connection, Role
+from woomera_milter.milter.connection import (
+    ACCEPT,
+    CONTINUE,
+    MAIN,
+    TEMPFAIL,
+    Connection,
+    Role,
+    report_unraised,
+)
 from woomera_milter.milter.transaction import Mta, Transaction, Verdict
 from woomera_milter.notice.header_edits import HeaderChange
 
@@ -52,6 +61,8 @@ class Heard(Transaction):
         return msg_size != 1
 
     def add_body(self, octets: bytes) -> None:
+        if octets == b"breaks":
+            raise ZeroDivisionError
         self.body += octets
 
     def end_message(self, mta: Mta) -> Verdict:
@@ -202,3 +213,85 @@ def test_body_that_is_not_needed_is_not_asked_for() -> None:
     peer.connection.envfrom("<sender@example.com>")
 
     assert peer.connection.eoh() == ACCEPT
+
+
+def test_message_hears_at_its_end_how_many_recipients_are_left_of_those_that_were_named() -> None:
+    left: list[int] = []
+
+    class Counted(Heard):
+        def keep_recipients(self, count: int) -> None:
+            left.append(count)
+
+    for count in ("2", "many", ""):
+        peer = Peer(Context(**{"{nrcpts}": count}))
+        peer.connection._new_transaction = lambda sender: Counted(sender, lambda _: Verdict.PASS)
+        peer.connection.envfrom("<sender@example.com>")
+        assert peer.connection.eom() == ACCEPT
+
+    assert left == [2]
+
+
+# Mistakes of ours.
+
+
+def test_message_amid_which_a_callback_breaks_is_answered_at_its_end(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    peer = Peer(Context())
+    peer.connection.envfrom("<sender@example.com>")
+
+    assert peer.connection.body(b"breaks") == CONTINUE  # the MTA does not wait for an answer
+    assert peer.connection.body(b"more") == CONTINUE
+
+    assert [(message.body, message.closed) for message in peer.messages] == [(b"", 1)]
+    [line] = caplog.messages
+    assert line.startswith("-: crashed answer=tempfail error=ZeroDivisionError at=")
+    assert peer.connection.eom() == TEMPFAIL
+
+
+def breaks(_: Mta) -> Verdict:
+    raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("on_trouble", "word"), [(TEMPFAIL, "tempfail"), (CONTINUE, "pass")])
+def test_end_that_breaks_has_the_answer_that_is_logged(
+    on_trouble: int, word: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    peer = Peer(Context(), Role(MAIN.name, MAIN.section, MAIN.actions, on_trouble=on_trouble), breaks)
+    peer.connection.envfrom("<sender@example.com>")
+
+    assert peer.connection.eom() == on_trouble
+
+    assert f"crashed answer={word} " in caplog.text
+    assert [message.closed for message in peer.messages] == [1]
+
+
+def test_what_reaches_no_callback_breaks_the_message_of_that_thread(caplog: pytest.LogCaptureFixture) -> None:
+    peer = Peer(Context())
+    peer.connection.envfrom("<sender@example.com>")
+
+    report_unraised(MAIN, UnicodeDecodeError, UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), None)
+
+    assert [message.closed for message in peer.messages] == [1]
+    assert peer.connection.eom() == TEMPFAIL
+    assert "crashed answer=tempfail error=UnicodeDecodeError" in caplog.text
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_mta_is_answered_where_it_waits_though_no_message_began(
+    lost: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    policies: list[int] = []
+    monkeypatch.setattr(milter, "set_exception_policy", policies.append)
+
+    def happen() -> None:  # in a thread of its own, in which no callback has run yet
+        if not lost:
+            Peer(Context()).connection.close()
+        report_unraised(MAIN, ZeroDivisionError, ZeroDivisionError(), None)
+
+    thread = threading.Thread(target=happen)
+    thread.start()
+    thread.join()
+
+    assert policies == [TEMPFAIL if lost else CONTINUE]
+    assert "crashed answer=tempfail error=ZeroDivisionError" in caplog.text

@@ -12,9 +12,9 @@ from rig.servers.faults import FaultProxy, LoseReply
 from rig.servers.s3 import Juicefs, Ministack, S3Server
 from tests.fakes.bucket import MemoryStore
 from woomera_milter import config
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.store import connection
-from woomera_milter.store.claims import Claims, LostClaimError
+from woomera_milter.store.claims import Claims, IgnoredConditionsError, LostClaimError
 from woomera_milter.store.documents import Claim, State
 from woomera_milter.store.keys import claim_key
 from woomera_milter.store.s3_store import S3Store
@@ -158,6 +158,76 @@ def test_a_single_host_takes_over_whatever_is_not_done(store: MemoryStore) -> No
     assert again.may_repeat
     alone.finish(alone.hand_over(again), ["a@example.org"], {})
     assert alone.take(KEY) is None
+
+
+class CarelessStore(MemoryStore):
+    """A server that looks at some conditions of a write, or at none."""
+
+    def __init__(self, ignored: str) -> None:
+        super().__init__()
+        self._ignored = ignored
+
+    def create_json(self, key: str, value: object) -> str | None:
+        if "If-None-Match" in self._ignored:
+            return self._put_json(key, value)
+        return super().create_json(key, value)
+
+    def replace_json(self, key: str, value: object, etag: str) -> str | None:
+        return (
+            self._put_json(key, value)
+            if "If-Match" in self._ignored
+            else super().replace_json(key, value, etag)
+        )
+
+
+@pytest.mark.parametrize("ignored", ["If-None-Match", "If-Match", "If-None-Match, If-Match"])
+def test_a_server_that_ignores_a_condition_is_for_a_single_host_alone(ignored: str) -> None:
+    store = CarelessStore(ignored)
+    with pytest.raises(IgnoredConditionsError, match="--single-host") as raised:
+        claims(store).check_server()
+    assert raised.value.reason is Reason.CLAIM
+    claims(store, single_host=True).check_server()
+    claims(store).for_single_host().check_server()
+
+
+def test_a_server_that_honours_conditions_is_told_so_again_and_again(store: MemoryStore) -> None:
+    for _ in range(2):
+        claims(store).check_server()
+    assert not [key for key in store.objects if key.startswith("claims/")]
+
+
+def test_work_for_a_single_host_leaves_the_claims_that_it_was_made_of_as_they_were(
+    store: MemoryStore,
+) -> None:
+    strict = claims(store)
+    alone = strict.for_single_host()
+    taken(strict.take(KEY))
+    assert strict.take(KEY) is None
+    assert taken(alone.take(KEY)).key == KEY
+
+
+def test_a_single_host_keeps_what_earlier_runs_knew(store: MemoryStore) -> None:
+    alone = claims(store, single_host=True)
+    failed = alone.fail(alone.hand_over(taken(alone.take(KEY))), ["a@example.org"], "b: 454", unsure=True)
+    again = taken(alone.take(KEY))
+    assert (again.accepted, again.may_repeat) == (["a@example.org"], True)
+    assert (again.state, again.first_failed_at) == (State.CLAIMED, failed.first_failed_at)
+
+
+def test_a_claim_that_was_just_deleted_is_for_the_next_sweep(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "create_json", lambda *_: None)
+    assert claims(store).take(KEY) is None
+
+
+def test_what_is_done_is_no_suspicion_and_no_failure_any_more(store: MemoryStore) -> None:
+    first = claims(store)
+    failed = first.fail(first.hand_over(taken(first.take(KEY))), [], "454 later", unsure=True)
+    assert (failed.state, failed.may_repeat, failed.reason) == (State.FAILED, True, "454 later")
+    done = first.finish(first.hand_over(taken(first.take(KEY))), ["a@example.org"], {})
+    assert (done.may_repeat, done.reason) == (False, "")
+    assert claims(store).find(KEY) == done
 
 
 @pytest.mark.parametrize("octets", [b"null", b"{}", b'{"state": ["done"]}'])

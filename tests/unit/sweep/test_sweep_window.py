@@ -128,3 +128,20 @@ def test_an_object_that_cannot_be_notified_is_unsettled_for_a_week(
     store.put_octets(claim_key(KEY), json.dumps(claim | {"first_failed_at": "2020-01-01T00:00:00Z"}).encode())
     result = run(store, outbox, tmp_path)
     assert (len(result.failed), result.unsettled) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("failing_for", "is_settled"),
+    [(timedelta(days=7, minutes=-1), False), (timedelta(days=7, minutes=1), True)],
+    ids=["almost a week", "a week"],
+)
+def test_next_sweeps_come_back_to_a_failure_for_a_week(
+    failing_for: timedelta, is_settled: bool, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    store.put_octets(KEY, OVER)
+    outbox.error = ZeroDivisionError()
+    run(store, outbox, tmp_path)
+    claim = json.loads(store.objects[claim_key(KEY)].octets)
+    since = (datetime.now(UTC) - failing_for).isoformat()
+    store.put_octets(claim_key(KEY), json.dumps(claim | {"first_failed_at": since}).encode())
+    assert (run(store, outbox, tmp_path).unsettled == []) is is_settled
