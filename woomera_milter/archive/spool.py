@@ -145,11 +145,11 @@ class Draft:
         queue_id: str,
         archived_at: datetime,
         *,
-        added_bytes: int = 0,
+        added_bytes: int | None = None,
     ) -> str:
         """Make it a copy that outlives a power cut, and return its name.
 
-        `added_bytes`: what the MTA adds at most to its address fields, as the sweep has to know.
+        `added_bytes`: what the MTA adds at most to its address fields, where that is known.
         """
         name = f"{archived_at:%Y%m%dT%H%M%S.%fZ}-{queue_id if queue_id.isalnum() else secrets.token_hex(4)}"
         record = CopyRecord(
@@ -158,8 +158,9 @@ class Draft:
             archived_at=archived_at.isoformat().replace("+00:00", "Z"),
             host=host,
             source="archive-milter",
-            added_bytes=added_bytes,
         )
+        if added_bytes is not None:
+            record = record.model_copy(update={"added_bytes": added_bytes})
         try:
             os.fsync(self._fd)
             with Draft(self._folder) as envelope_draft:

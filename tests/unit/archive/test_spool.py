@@ -78,7 +78,6 @@ def test_copy_is_what_was_written_with_its_envelope_and_for_its_owner_alone(
         archived_at="2026-11-24T09:00:00Z",
         host="host-1",
         source="archive-milter",
-        added_bytes=0,
     )
     assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
     assert names_in(tmp_path) == [f"{name}.eml", f"{name}.json"]
