@@ -1,14 +1,17 @@
 """Many peers at once on the socket of a milter, slow ones, and those that vanish."""
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from rig.lab import Milter
+from rig.lab import ArchiveMilter, Milter
+from rig.mail import messages
 from rig.mail.messages import MB
 from rig.mta.packets import BODY, END_OF_MESSAGE, PROGRESS, Mta, body_of, head_of
 from rig.servers.faults import FaultProxy, Slow
@@ -113,3 +116,45 @@ def test_no_message_waits_for_another_that_is_being_stored(
         target.serve_small()
         assert [it.result() for it in done] == [None] * AT_ONCE
     target.milter.kill()
+
+
+@pytest.fixture
+def quiet_disk() -> Iterator[Path]:
+    """A folder on a disk where nobody else writes much."""
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("is_size_told", [True, False])
+def test_copies_that_come_together_leave_archive_min_free_alone(
+    start_target: StartTarget, quiet_disk: Path, is_size_told: bool
+) -> None:
+    copy_bytes, room_bytes, others_bytes = 40 * MB, 100 * MB, 8 * MB
+    message = messages.message(copy_bytes)
+    floor_bytes = free_bytes_of(quiet_disk) - room_bytes
+    target = start_target(ArchiveMilter, quiet_disk, archive={"min_free": floor_bytes})
+    target.new_log_text()
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE // 2) as clients:
+        mtas = [stack.enter_context(target.connect()) for _ in range(AT_ONCE // 2)]
+        msg_size = copy_bytes if is_size_told else None
+        is_kept = [mta.begin(message, msg_size) == CONTINUE for mta in mtas]  # all of them are in hand now
+        done = [
+            clients.submit(mta.say, body_of(message))
+            for mta, begun in zip(mtas, is_kept, strict=True)
+            if begun
+        ]
+        lowest_bytes = floor_bytes + room_bytes
+        while not all(it.done() for it in done):
+            lowest_bytes = min(lowest_bytes, free_bytes_of(quiet_disk))
+            time.sleep(0.001)
+        assert all(mta.outcome().answer == ACCEPT for mta, begun in zip(mtas, is_kept, strict=True) if begun)
+
+    assert lowest_bytes > floor_bytes - others_bytes
+    assert lowest_bytes < floor_bytes + room_bytes - copy_bytes // 2  # it took what it might
+    assert "not-kept reason=disk-floor" in target.new_log_text()
+    target.milter.kill()
+
+
+def free_bytes_of(folder: Path) -> int:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize

@@ -20,7 +20,7 @@ def serve(configuration: config.Config) -> NoReturn:
     """Serve the archive milter's socket until SIGTERM; raise WoomeraError where it cannot keep copies."""
     settings, of_both = configuration.archive, configuration.milter
     spool = ArchiveSpool(settings.spool, settings.min_free)
-    spool.free_bytes()
+    spool.room.free_bytes()
     new_session = partial(
         ArchiveSession,
         settings.min_size,

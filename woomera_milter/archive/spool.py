@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Self
 
 from woomera_milter.archive import journal
+from woomera_milter.archive.room import Reservation, Room, spool_error
 from woomera_milter.clock import moment
-from woomera_milter.config.values import format_size
 from woomera_milter.errors import DamagedError, Reason, TemporaryError
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.wire import Form, WireMessage
@@ -42,40 +42,20 @@ class ArchiveSpool:
 
     def __init__(self, folder: Path, min_free_bytes: int) -> None:
         self.folder = folder
-        self._min_free_bytes = min_free_bytes
+        self.room = Room(folder, min_free_bytes)
 
     def begin(self, expected_bytes: int) -> "Draft":
-        """Begin a copy, for which there must be room."""
-        self.check_room(expected_bytes)
-        return Draft(self.folder)
-
-    def check_room(self, expected_bytes: int = 0) -> None:
-        """Raise TemporaryError where a copy would leave less than archive.min_free of the disk."""
-        free_bytes = self.free_bytes()
-        if free_bytes - expected_bytes < self._min_free_bytes:
-            raise TemporaryError(
-                f"archive.spool: {self.folder} has {format_size(free_bytes)} left, and archive.min_free is "
-                f"{format_size(self._min_free_bytes)}",
-                remedy="see why `woomera archive` does not move copies to S3, or make room",
-                reason=Reason.DISK_FLOOR,
-            )
-
-    def free_bytes(self) -> int:
-        """What an ordinary user may still write to the disk."""
-        try:
-            disk = os.statvfs(self.folder)
-        except OSError as error:
-            raise _spool_error(self.folder, error) from error
-        return disk.f_bavail * disk.f_frsize
+        """Begin a copy, for which there must be room; `expected_bytes` of it are kept for this one."""
+        return Draft(self.folder, Reservation(self.room, expected_bytes))
 
     def copies(self) -> "list[Copy]":
         """Return the copies, oldest first; at the time of the call all of them are whole."""
         try:
             names = sorted(path.name for path in self.folder.glob("[!.]*.eml"))
         except OSError as error:
-            raise _spool_error(self.folder, error) from error
+            raise spool_error(self.folder, error) from error
         if not names:
-            self.free_bytes()  # a folder that is missing looks empty, but is not all right
+            self.room.free_bytes()  # a folder that is missing looks empty, but is not all right
         return [Copy(self.folder / name) for name in names]
 
     def remove_unfinished(self) -> None:
@@ -97,7 +77,7 @@ class ArchiveSpool:
         try:
             descriptor = os.open(self.folder / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise _spool_error(self.folder, error) from error
+            raise spool_error(self.folder, error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
@@ -114,24 +94,28 @@ class ArchiveSpool:
 class Draft:
     """A copy that is being written. It is gone when the `with` block ends, unless it was kept."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, reservation: Reservation) -> None:
         self.size_bytes = 0
         self._folder = folder
+        self._reservation = reservation
         self._written_out_bytes = 0
         try:
             self._fd, path = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
         except OSError as error:
-            raise _spool_error(folder, error) from error
+            reservation.release()
+            raise spool_error(folder, error) from error
         self._path = Path(path)
 
     def write(self, octets: bytes) -> None:
-        """Append."""
+        """Append; raise TemporaryError where that would leave less than archive.min_free of the disk."""
+        self._reservation.before(len(octets))
         rest = memoryview(octets)
         try:
             while rest:
                 rest = rest[os.write(self._fd, rest) :]
         except OSError as error:
-            raise _spool_error(self._folder, error) from error
+            raise spool_error(self._folder, error) from error
+        self._reservation.after(len(octets))
         self.size_bytes += len(octets)
         if self.size_bytes - self._written_out_bytes >= _WRITE_OUT_EVERY_BYTES:
             # Has the kernel begin to write what it holds, without waiting: less is left for fsync.
@@ -163,7 +147,7 @@ class Draft:
             record = record.model_copy(update={"added_bytes": added_bytes})
         try:
             os.fsync(self._fd)
-            with Draft(self._folder) as envelope_draft:
+            with Draft(self._folder, self._reservation) as envelope_draft:
                 envelope_draft.write(json.dumps(written(record), ensure_ascii=False).encode())
                 os.fsync(envelope_draft._fd)
                 # A file system that keeps a journal keeps the order of renames through a power cut, too.
@@ -171,7 +155,7 @@ class Draft:
             self._path.rename(self._folder / f"{name}.eml")
             _sync_folder(self._folder)
         except OSError as error:
-            raise _spool_error(self._folder, error) from error
+            raise spool_error(self._folder, error) from error
         return name
 
     def close(self) -> None:
@@ -180,6 +164,7 @@ class Draft:
             return
         os.close(self._fd)
         self._fd = -1
+        self._reservation.release()
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
@@ -254,11 +239,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _spool_error(folder: Path, error: OSError) -> TemporaryError:
-    return TemporaryError(
-        f"archive.spool: {folder} cannot take copies ({os.strerror(error.errno or 0)})",
-        remedy="see that the folder exists, belongs to the milter's user and has room",
-        reason=Reason.ARCHIVE_SPOOL,
-    )

@@ -31,7 +31,7 @@ def look(configuration: config.Config, now: datetime) -> Iterator[Finding]:
 
 def _room(spool: ArchiveSpool) -> Finding:
     try:
-        spool.check_room()
+        spool.room.check()
     except WoomeraError as error:
         problem = error.problem.removeprefix("archive.spool: ")
         return failure("archive.spool", f"no copies are kept: {problem}", error.remedy)

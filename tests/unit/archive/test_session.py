@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.milter.interceptions import ObedientMta
+from woomera_milter.archive.room import Reservation, Room
 from woomera_milter.archive.session import ArchiveSession
 from woomera_milter.archive.spool import ArchiveSpool, Draft
 from woomera_milter.milter.destinations import Destinations
@@ -26,7 +27,7 @@ class BrokenSpool(ArchiveSpool):
 
 class BrokenDraft(Draft):
     def __init__(self, folder: Path, broken: str) -> None:
-        super().__init__(folder)
+        super().__init__(folder, Reservation(Room(folder, 0), 0))
         self._broken = broken
 
     def write(self, octets: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Copies outlive a power cut, and leave the disk the room that archive.min_free says."""
+"""Copies outlive a power cut."""
 
 import errno
 import os
@@ -6,7 +6,6 @@ import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -17,8 +16,6 @@ from woomera_milter.store.documents import CopyRecord
 
 ENVELOPE = Envelope("sender@example.com", ("recipient@example.org",))
 KEPT_AT = datetime(2026, 11, 24, 9, tzinfo=UTC)
-BLOCK_BYTES = 4096
-MIN_FREE_BYTES = 100 * BLOCK_BYTES
 
 
 class Disk:
@@ -171,7 +168,7 @@ def test_folder_that_takes_no_copy_is_an_error_to_try_again_after_that_names_it(
     assert not any(tmp_path.glob(".*"))
 
 
-# Power, and room.
+# Power.
 
 
 def test_copy_has_its_name_only_when_all_of_it_is_on_disk_and_the_name_is_there_when_it_is_kept(
@@ -183,25 +180,3 @@ def test_copy_has_its_name_only_when_all_of_it_is_on_disk_and_the_name_is_there_
 
     assert disk.named == [(".json", True), (".eml", True)]  # whoever sees an .eml finds its .json
     assert disk.names_are_synced
-
-
-@pytest.mark.parametrize("free_blocks", [100, 150])
-def test_copy_may_take_the_disk_to_min_free_and_not_an_octet_further(
-    free_blocks: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spool = ArchiveSpool(tmp_path, MIN_FREE_BYTES)
-    disk = SimpleNamespace(f_bavail=free_blocks, f_frsize=BLOCK_BYTES)
-    monkeypatch.setattr(os, "statvfs", lambda _: disk)
-    room_bytes = free_blocks * BLOCK_BYTES - MIN_FREE_BYTES
-
-    with pytest.raises(TemporaryError, match=r"archive\.min_free is 400KB") as raised:
-        spool.begin(room_bytes + 1)
-    assert raised.value.reason is Reason.DISK_FLOOR
-    assert list(tmp_path.iterdir()) == []
-
-    spool.begin(room_bytes).close()
-
-
-def test_room_is_what_an_ordinary_user_may_write(tmp_path: Path) -> None:
-    disk = os.statvfs(tmp_path)
-    assert abs(ArchiveSpool(tmp_path, 0).free_bytes() - disk.f_bavail * disk.f_frsize) < 1 << 30
