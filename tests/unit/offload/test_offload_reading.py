@@ -1,0 +1,81 @@
+"""What is told of a stored message; an oddity that cannot be read costs an extra, and no message."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.bucket import MemoryStore
+from tests.unit.offload.test_offload import FOLDER, RECEIVED_AT, letter, offload
+from woomera_milter.notice import new_message
+from woomera_milter.offload import offload as offload_module
+from woomera_milter.store.keys import sidecar_key
+
+
+@pytest.fixture
+def shelf() -> MemoryStore:
+    return MemoryStore()
+
+
+def test_sidecar_tells_all_that_list_resend_and_report_ask_of_a_message(
+    shelf: MemoryStore, tmp_path: Path
+) -> None:
+    message = letter("a.pdf")
+    done = offload(message, shelf, tmp_path)
+
+    sidecar = shelf.json(sidecar_key("Q-1", RECEIVED_AT))
+    headers = sidecar.pop("notice_headers")
+    assert ["Subject", " Quarterly figures"] in headers
+    assert [it.pop("key") for it in sidecar["attachments"]] == [f"{FOLDER}1/logo.png", f"{FOLDER}2/a.pdf"]
+    assert sidecar == {
+        "id": "Q-1",
+        "source": "milter",
+        "host": "host",
+        "queue_id": "Q",
+        "received_at": "2026-11-24T09:00:00Z",
+        "envelope_sender": "sender@example.com",
+        "recipients": ["hidden@example.org"],
+        "recipients_refused": 0,
+        "header_from": "Sandra Sender <sender@example.com>",
+        "subject": "Quarterly figures",
+        "date": "Tue, 24 Nov 2026 09:00:00 +0000",
+        "message_id": "<20261124090000.rig@example.com>",
+        "size_bytes": len(message),
+        "sha256": hashlib.sha256(message).hexdigest(),
+        "attachments": [
+            {"name": "logo.png", "content_type": "image/png", "size_bytes": 15},
+            {"name": "a.pdf", "content_type": "application/pdf", "size_bytes": 10_000},
+        ],
+        "protection": None,
+        "links_expire_at": f"{done.links_expire_at:%Y-%m-%dT%H:%M:%SZ}",
+        "resent": [],
+    }
+
+
+def test_body_that_cannot_be_read_keeps_no_message_from_s3(
+    shelf: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(offload_module, "outline", fail)
+
+    done = offload(message := letter("a.pdf"), shelf, tmp_path)
+
+    assert shelf.objects[f"{FOLDER}message.eml"].octets == message
+    assert (done.original.text.text, done.original.text.truncated) == ("", False)
+    assert (done.original.attachments, done.original.protection, done.links.page) == ([], None, None)
+    assert 'degraded id=Q-1 what="attachments and text" why=ZeroDivisionError' in caplog.text
+
+
+def test_headers_that_cannot_be_kept_keep_no_message_from_its_notice(
+    shelf: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(new_message, "kept_of", fail)
+
+    assert offload(letter(), shelf, tmp_path).original.id == "Q-1"
+
+    assert "headers for resend" in caplog.text
