@@ -79,12 +79,19 @@ class Jobs:
         self.config_path.write_text(yaml.safe_dump(merged(merged(base, ours), changes)), encoding="utf-8")
         self.config_path.chmod(0o600)
 
-    def archive(self, name: str, octets: bytes, *, recipients: Sequence[str] | None = None) -> str:
+    def archive(
+        self,
+        name: str,
+        octets: bytes,
+        *,
+        recipients: Sequence[str] | None = None,
+        envelope_sender: str = "bounces@example.com",
+    ) -> str:
         """Put a copy into the archive; with `recipients` as archive-milter does, envelope first."""
         key = f"{DAY}/{name}.eml"
         if recipients is not None:
             envelope = {
-                "envelope_sender": "bounces@example.com",
+                "envelope_sender": envelope_sender,
                 "recipients": list(recipients),
                 "archived_at": "2026-11-24T09:00:00Z",
                 "host": "host-1",

@@ -115,6 +115,18 @@ def test_an_unknown_id_is_an_error_that_says_what_to_do(command: list[str], stor
     assert (done.status, "woomera list" in done.stderr) == (78, True)
 
 
+def test_resend_of_an_automatic_reply_has_an_envelope_sender_that_ses_takes(jobs: Jobs) -> None:
+    extra = b"X-SES-CONFIGURATION-SET: billing\r\n"
+    jobs.archive("a", over_limit(extra_headers=extra), recipients=RECIPIENTS, envelope_sender="")
+    jobs.sweep()
+    jobs.ses.clear()
+    (message_id,) = (it["id"] for it in jobs.run("list", "--json").document)
+    assert jobs.run("resend", message_id).status == 0
+    (sent,) = jobs.ses.accepted
+    assert sent.envelope_sender == "sender@example.com"
+    assert jobs.notices[0]["X-SES-CONFIGURATION-SET"] == "billing"
+
+
 def test_resend_sends_the_notice_with_fresh_links_to_all_recipients(stored: Jobs) -> None:
     message_id = id_of(stored, "Plans")
     done = stored.run("resend", message_id, "--json")

@@ -55,6 +55,21 @@ def test_the_notice_is_a_new_message_that_people_know_as_the_originals(jobs: Job
     assert sorted(jobs.ses.accepted[0].recipients) == ["carol@example.org", "recipient@example.org"]
 
 
+def test_a_notice_for_an_automatic_reply_has_an_envelope_sender_that_ses_takes(jobs: Jobs) -> None:
+    jobs.archive("a", over_limit(), recipients=ENVELOPE, envelope_sender="")
+    assert jobs.sweep()["notified"] == 1
+    (sent,) = jobs.ses.accepted
+    assert (sent.envelope_sender, list(sent.recipients)) == ("sender@example.com", ENVELOPE)
+
+
+def test_a_senders_steering_of_ses_reaches_the_notice(jobs: Jobs) -> None:
+    extra = b"X-SES-CONFIGURATION-SET: billing\r\nX-SES-MESSAGE-TAGS: team=mail\r\nX-Mailer: x\r\n"
+    jobs.archive("a", over_limit(extra_headers=extra))
+    jobs.sweep()
+    (notice,) = jobs.notices
+    assert (notice["X-SES-CONFIGURATION-SET"], notice["X-SES-MESSAGE-TAGS"]) == ("billing", "team=mail")
+
+
 def test_an_mbox_that_was_imported_is_announced_to_those_in_its_headers(jobs: Jobs) -> None:
     mbox = jobs.folder / "copymail"
     from_line, wire = b"From apache Tue Nov 24 06:00:00 2026\n", over_limit()

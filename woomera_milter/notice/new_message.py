@@ -19,6 +19,7 @@ from woomera_milter.notice.notice import Notice
 
 # Which names the sendmail has that relays it is unknown here; RFC 1035 section 2.3.4 allows no longer one.
 _OWN_NAMES = ("x" * 255,)
+_STEERS_SES = "x-ses-"  # its configuration set, tenant, tags
 _KEPT = ("From", "To", "Cc", "Reply-To", "Subject")
 
 
@@ -28,6 +29,8 @@ class Heading:
 
     fields: Sequence[HeaderField]
     sender: str
+    envelope_sender: str
+    """Never the null sender of a bounce or an automatic reply: SES refuses that (501)."""
 
     @property
     def relayed_bytes(self) -> int:
@@ -38,6 +41,7 @@ class Heading:
 def kept_of(headers: Sequence[HeaderField]) -> list[HeaderField]:
     """Return what a new notice keeps of the original's fields: SES-safe, each once."""
     kept = [HeaderField(name, value) for name in _KEPT if (value := first(headers, name)) is not None]
+    kept += [field for field in headers if field.name.lower().startswith(_STEERS_SES)]
     if message_id := first(headers, "Message-ID"):
         kept.append(HeaderField("References", message_id))
     return HeaderEdits(kept, "", _OWN_NAMES).kept
@@ -85,8 +89,10 @@ def heading(
         "Content-Transfer-Encoding": "7bit",
     }
     section = [HeaderField(name, fields[name]) for name in (*_KEPT, "References") if name in fields]
+    section += [field for field in kept if field.name.lower().startswith(_STEERS_SES)]
     section += [HeaderField(name, f" {value}".encode()) for name, value in ours.items()]
-    return Heading([field for each in section if (field := safe_field(each))], author)
+    safe = [field for each in section if (field := safe_field(each))]
+    return Heading(safe, author, sender or envelope_sender or author)
 
 
 def message(heading: Heading, notice: Notice) -> bytes:

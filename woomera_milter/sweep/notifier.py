@@ -141,7 +141,7 @@ class Notifier:
         finally:
             copy.message.close()
         return _Prepared(
-            envelope_sender=self._configuration.sweep.sender or envelope.envelope_sender,
+            envelope_sender=heading.envelope_sender,
             recipients=envelope.recipients,
             message=as_message(self._composer, offloaded, heading),
             offloaded=offloaded,

@@ -79,10 +79,10 @@ class Resend:
         if dry_run:
             return Resent(message_id, recipients, (), self._signer.ends_at(now, message_ends_at))
         offloaded = self._renewed(stored.sidecar, StoredObject(stored.message_key, message_ends_at))
-        envelope_sender = self._configuration.sweep.sender or stored.sidecar.envelope_sender
         try:
-            notice = self._notice(stored.sidecar, offloaded, now)
-            delivery = self._mailer.send(envelope_sender, recipients, notice)
+            heading = self._heading(stored.sidecar, now)
+            notice = as_message(self._composer, offloaded, heading)
+            delivery = self._mailer.send(heading.envelope_sender, recipients, notice)
         except UnsentError as error:
             if not error.delivery.accepted:
                 raise
@@ -110,8 +110,8 @@ class Resend:
         finally:
             message.close()
 
-    def _notice(self, sidecar: Sidecar, offloaded: Offloaded, now: datetime) -> bytes:
-        heading = new_message.heading(
+    def _heading(self, sidecar: Sidecar, now: datetime) -> new_message.Heading:
+        return new_message.heading(
             [HeaderField(name, text.encode()) for name, text in sidecar.notice_headers],
             woomera_id=sidecar.id,
             envelope_sender=sidecar.envelope_sender,
@@ -120,7 +120,6 @@ class Resend:
             now=now,
             serial=len(sidecar.resent) + 1,
         )
-        return as_message(self._composer, offloaded, heading)
 
     def _record(
         self, stored: StoredMessage, offloaded: Offloaded, to: tuple[str, ...], now: datetime
