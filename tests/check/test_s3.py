@@ -14,7 +14,7 @@ import pytest
 from rig.lab import BUCKET
 from rig.servers.faults import Answer, FaultProxy, Refuse, Rewrite
 from rig.servers.s3 import Moto, S3Server
-from woomera_milter.check import lifecycle, s3
+from woomera_milter.check.bucket import lifecycle, s3
 from woomera_milter.check.finding import Finding
 from woomera_milter.config import Config
 from woomera_milter.errors import TemporaryError

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from woomera_milter import config
-from woomera_milter.check import archive, filters, links, milter, s3, sendmail, sendmail_cf, ses
+from woomera_milter.check import archive, filters, links, milter, sendmail, sendmail_cf, ses
 from woomera_milter.check import host as check_host
 from woomera_milter.check import relay as check_relay
+from woomera_milter.check.bucket import s3
 from woomera_milter.check.finding import Finding, Status, failed, guarded, passed
 from woomera_milter.check.sendmail_cf import SendmailCf
 from woomera_milter.errors import ConfigError, WoomeraError

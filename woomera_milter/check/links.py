@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from urllib.request import OpenerDirector
 
 from woomera_milter import config
+from woomera_milter.check.bucket.probe import PROBE
 from woomera_milter.check.finding import Finding, failure, passed, warning
-from woomera_milter.check.probe import PROBE
 from woomera_milter.config.values import format_duration
 from woomera_milter.errors import Reason, TemporaryError, WoomeraError, in_words
 from woomera_milter.store.inspection import Bucket

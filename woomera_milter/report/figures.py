@@ -12,8 +12,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 from woomera_milter.clock import moment
 from woomera_milter.report.period import Period, last_days
-from woomera_milter.store.attempts import Attempts, message_of
 from woomera_milter.store.documents import ArchiveDay, Claim, MilterDay, Sidecar, State
+from woomera_milter.store.sidecars import Attempts, message_of
 from woomera_milter.store.tallies import Amount, Tally
 
 Example = TypeVar("Example")

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from woomera_milter import config
-from woomera_milter.check import lifecycle, probe
-from woomera_milter.check.finding import Finding, failed, failure, passed, warning
-from woomera_milter.check.s3_rights import is_denied, unseen
+from woomera_milter.check.bucket import lifecycle, probe
+from woomera_milter.check.finding import Finding, failed, failure, is_denied, passed, unseen, warning
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store.inspection import Bucket, BucketGreeting, code_of
 from woomera_milter.store.s3_store import S3Store

@@ -16,8 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from woomera_milter import config
-from woomera_milter.check.finding import Finding, failed, failure, passed, warning
-from woomera_milter.check.s3_rights import is_denied, is_unknown
+from woomera_milter.check.finding import Finding, failed, failure, is_denied, is_unknown, passed, warning
 from woomera_milter.clock import Deadline
 from woomera_milter.config.doubts import MAX_SES_BYTES
 from woomera_milter.config.values import format_size

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from woomera_milter.store.attempts import Attempts, message_of
 from woomera_milter.store.documents import Sidecar, validated
-from woomera_milter.store.sidecars import StoredMessage, each_once
+from woomera_milter.store.sidecars import Attempts, StoredMessage, each_once, message_of
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MESSAGE: dict[str, Any] = {

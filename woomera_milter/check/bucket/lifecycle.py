@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from woomera_milter import config
-from woomera_milter.check.finding import Finding, failure, passed, warning
-from woomera_milter.check.s3_rights import unseen
+from woomera_milter.check.finding import Finding, failure, passed, unseen, warning
 from woomera_milter.config.values import format_duration
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store.inspection import Bucket, code_of
