@@ -44,6 +44,25 @@ def test_message_that_another_thread_hashes_while_it_is_written_has_the_same_dig
     message.close()
 
 
+def test_what_was_hashed_ahead_is_not_read_again_for_the_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = SpooledMessage(tmp_path)
+    message.write(b"x" * 10)
+    message.hash_ahead()
+    message.write(b"y" * 5)
+    pread, read_at = os.pread, []
+
+    def noted(fd: int, count: int, at: int) -> bytes:
+        read_at.append(at)
+        return pread(fd, count, at)
+
+    monkeypatch.setattr(os, "pread", noted)
+    assert message.md5() == hashlib.md5(b"x" * 10 + b"y" * 5).digest()
+    assert min(read_at) == 10
+    message.close()
+
+
 def test_message_that_nobody_holds_any_more_is_not_hashed(tmp_path: Path) -> None:
     message = SpooledMessage(tmp_path)
     message.write(b"x")
@@ -65,8 +84,10 @@ def test_shared_message_is_there_until_each_of_its_holders_has_closed_it(tmp_pat
 
 
 def test_missing_spool_folder_is_a_temporary_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(TemporaryError, match=r"milter\.spool: .*/nowhere cannot hold the message"):
+    with pytest.raises(TemporaryError) as raised:
         SpooledMessage(tmp_path / "nowhere")
+    why = os.strerror(errno.ENOENT)
+    assert raised.value.problem == f"milter.spool: {tmp_path}/nowhere cannot hold the message ({why})"
 
 
 def test_full_disk_is_a_temporary_error(tmp_path: Path) -> None:

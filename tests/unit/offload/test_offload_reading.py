@@ -78,4 +78,4 @@ def test_headers_that_cannot_be_kept_keep_no_message_from_its_notice(
 
     assert offload(letter(), shelf, tmp_path).original.id == "Q-1"
 
-    assert "headers for resend" in caplog.text
+    assert 'what="headers for resend" why=ZeroDivisionError' in caplog.text

@@ -61,14 +61,13 @@ def test_copy_in_the_hands_of_another_sweep_is_looked_at_by_the_next(
 def test_copy_that_another_sweep_took_over_is_looked_at_by_the_next(
     archived: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    came = archived.now
-
-    replace_json = archived.replace_json
+    came, replace_json = archived.now, archived.replace_json
 
     def overtaken(key: str, value: object, etag: str) -> str | None:
-        monkeypatch.undo()
-        archived.advance(LEASE)
-        assert Claims(archived, "host-2", LEASE).take(KEY)
+        if key == claim_key(KEY):
+            monkeypatch.undo()
+            archived.advance(LEASE)
+            assert Claims(archived, "host-2", LEASE).take(KEY)
         return replace_json(key, value, etag)
 
     monkeypatch.setattr(archived, "replace_json", overtaken)
@@ -93,7 +92,7 @@ def test_notice_that_is_sent_and_cannot_be_recorded_is_told_as_sent_and_looked_a
     transport = Transport(meanwhile=break_claims)
     result = run(archived, mailer(transport), tmp_path, ledger=ledger)
     assert (result.notified, result.failed, result.unsettled) == (1, [], [archived.now])
-    assert ("not-recorded" if ledger is None else "crashed answer=notified") in events.text
+    assert ("not-recorded" if ledger is None else "crashed answer=notified ") in events.text
     assert transport.recipients == ["recipient@example.org"]
 
 
