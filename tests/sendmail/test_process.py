@@ -24,7 +24,7 @@ from rig.servers.s3 import Juicefs
 from rig.trial import hand_over
 from rig.usage import descriptors_of, usage_of
 from tests.sendmail.conftest import SMALL_LIMIT, MakeTrial
-from woomera_milter.offload import attachments
+from woomera_milter.offload import uploads
 
 OVER_BYTES = MB + 64 * 1024
 OVER = Sent(messages.message(OVER_BYTES), SENDER, (RECIPIENT,))
@@ -340,6 +340,6 @@ def test_descriptors_and_memory_do_not_grow_with_the_number_of_messages(
     process.wait_until_ready(lambda: descriptors_of(process.pid, s3_port)[0] <= descriptors, PATIENCE_S)
     # How many connections the pool holds depends on how many messages met; what it may hold is fixed.
     _, connections = descriptors_of(process.pid, s3_port)
-    assert 1 <= connections <= 2 + attachments.AT_ONCE
+    assert 1 <= connections <= 2 + uploads.AT_ONCE
     assert usage_of(process.pid).rss_bytes < resident_bytes + 32 * MB
     assert list((trial.lab.folder / "spool").iterdir()) == []
