@@ -128,7 +128,7 @@ class MemoryStore:
             if present is None:
                 return None
             value = json_of(present.octets, f"reading {self.name_of(key)}")
-            return Document(value, present.etag, self.now - present.modified_at)
+            return Document(value, present.etag, self.now - present.modified_at, present.modified_at)
 
     def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
         """As Store says."""
@@ -153,7 +153,7 @@ class MemoryStore:
                 folders[prefix + head + mark] = None
             else:
                 listed.append(Listed(key, len(present.octets), present.modified_at, "STANDARD"))
-        yield ListingPage(listed, list(folders), more=False)
+        yield ListingPage(listed, list(folders), more=False, at=self.now)
 
     def name_of(self, key: str) -> str:
         """As Store says."""

@@ -22,11 +22,15 @@ class Listed(NamedTuple):
 
 
 class ListingPage(NamedTuple):
-    """What one request of a listing gives: `folders` only with a delimiter; `more`: whether more follow."""
+    """What one request of a listing gives: `folders` only with a delimiter; `more`: whether more follow.
+
+    `at` is the time by the server's clock, None where it does not tell.
+    """
 
     objects: list[Listed]
     folders: list[str]
     more: bool
+    at: datetime | None = None
 
 
 def odd(attempted: str, what: str) -> PermanentError:
@@ -57,9 +61,13 @@ def http_date(text: str | None) -> datetime | None:
 
 def age_of(answer: Mapping[str, Any]) -> timedelta | None:
     """Return how old an object is by the server's own clock; None where the server does not tell."""
-    now = http_date(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date"))
+    now = _server_time(answer)
     modified_at = answer.get("LastModified")
     return now - modified_at if now and modified_at else None
+
+
+def _server_time(answer: Mapping[str, Any]) -> datetime | None:
+    return http_date(answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date"))
 
 
 def listing_page(answer: Mapping[str, Any], root: str, page_size: int, attempted: str) -> ListingPage:
@@ -71,7 +79,7 @@ def listing_page(answer: Mapping[str, Any], root: str, page_size: int, attempted
         more = "NextContinuationToken" in answer
         if not more and len(objects) + len(folders) >= page_size:
             raise odd(attempted, "the server's answer lacks IsTruncated")
-    return ListingPage(objects, folders, more)
+    return ListingPage(objects, folders, more, _server_time(answer))
 
 
 def _listed(found: Mapping[str, Any], root: str, attempted: str) -> Listed:

@@ -44,13 +44,14 @@ class StoredObject:
 class Document:
     """A JSON document as it was read.
 
-    Its age is told by the server's clock alone, in whole seconds; None where the server does not tell it. So
-    is its ETag, "" where there is none.
+    Its age, and when it was written, are told by the server's clock alone, in whole seconds; None where the
+    server does not tell it. So is its ETag, "" where there is none.
     """
 
     value: Any
     etag: str
     age: timedelta | None
+    modified_at: datetime | None = None
 
 
 class Store(Protocol):

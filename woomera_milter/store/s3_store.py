@@ -123,7 +123,7 @@ class S3Store:
                 return None
             raise
         value = json_of(octets, attempted)
-        return Document(value, answer.get("ETag", ""), age_of(answer))
+        return Document(value, answer.get("ETag", ""), age_of(answer), answer.get("LastModified"))
 
     def read(self, key: str, deadline: Deadline) -> Iterator[bytes]:
         """As Store says."""

@@ -23,13 +23,17 @@ class SweepJob:
         keeps_watermark: bool,
         started_at: datetime,
     ) -> None:
-        """`ledger` is the sweep's; without a watermark all of the archive is looked at."""
+        """`ledger` is the sweep's; without a watermark all of the archive is looked at.
+
+        `started_at`, by this host's clock, sets the watermark only where the server does not tell the time.
+        """
         self._sweep = sweep
         self._store = store
         self._prefix = prefix
         self._ledger = ledger
         self._keeps_watermark = keeps_watermark
         self.started_at = started_at
+        self._began_at = started_at
         self._before: Watermark | None = None
         self._range = EVERYTHING
 
@@ -41,9 +45,10 @@ class SweepJob:
             self._keeps_watermark = False
             self._range = SweepRange(since.date(), since)
         if self._keeps_watermark:
+            self._began_at = self._sweep.server_time() or self.started_at
             self._before = watermark.load(self._store, self._prefix)
             if not full:
-                self._range = watermark.next_range(self._before, self.started_at)
+                self._range = watermark.next_range(self._before, self._began_at)
         return self._sweep.run(self._range, most=most, dry_run=dry_run, observer=observer)
 
     def record(self, result: SweepResult) -> None:
@@ -52,7 +57,7 @@ class SweepJob:
             self._ledger.save()
         if self._keeps_watermark and not result.too_many:
             reached = watermark.advanced(
-                self._before, self._prefix, self._range, self.started_at, result.unsettled
+                self._before, self._prefix, self._range, self._began_at, result.unsettled
             )
             watermark.save(self._store, reached)
 

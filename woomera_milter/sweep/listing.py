@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from woomera_milter.config.names import OWN_FOLDERS
 from woomera_milter.store.answers import Listed
@@ -37,6 +37,10 @@ class ArchiveListing:
         self._archive = archive
         self._prefix = prefix
         self._own = tuple(own_prefix + folder for folder in OWN_FOLDERS)
+
+    def server_time(self) -> datetime | None:
+        """Return the time by the server's clock, by which objects came; None where it does not tell."""
+        return next(self._archive.pages(self._prefix, page_size=1)).at
 
     def sift(
         self, workers: Executor, since: date | None, is_candidate: Callable[[Listed], bool]

@@ -121,6 +121,10 @@ class Sweep:
         self._spool = spool
         self._ledger = ledger
 
+    def server_time(self) -> datetime | None:
+        """Return the time by the server's clock; None where it does not tell. Raise the errors of Store."""
+        return self._listing.server_time()
+
     def run(self, span: SweepRange, *, most: int, dry_run: bool, observer: SweepObserver) -> SweepResult:
         """Look at what is in the span, then send, unless more than `most` notices are due.
 

@@ -2,7 +2,8 @@
 
 A copy may reach S3 days after its own day (a host was cut off), so a sweep goes back a week behind the
 watermark; and once a week all is listed, for copies that come even later. An object that was there, and
-was dealt with, a day before the last sweep that saw all of its kind is not looked at again.
+was dealt with, a day before the last sweep that saw all of its kind is not looked at again. All of this is
+by the server's clock, which says when objects came: a host whose clock is ahead makes no copy go unseen.
 """
 
 from collections.abc import Iterable
@@ -38,12 +39,20 @@ EVERYTHING = SweepRange(None, None)
 
 
 def load(store: Store, prefix: str) -> Watermark | None:
-    """Return how far sweeps of `prefix` have come, None where there was none."""
+    """Return how far sweeps of `prefix` have come, None where there was none.
+
+    It cannot be further than to the moment at which that was written.
+    """
     found = store.get_json(watermark_key())
     if found is None:
         return None
     known = validated(Watermark, found.value, store.name_of(watermark_key()))
-    return known if known.prefix == prefix else None
+    if known.prefix != prefix:
+        return None
+    if found.modified_at is None:
+        return known
+    reached = {it: min(getattr(known, it), found.modified_at) for it in ("recent_until", "all_until")}
+    return known.model_copy(update=reached)
 
 
 def next_range(before: Watermark | None, now: datetime) -> SweepRange:

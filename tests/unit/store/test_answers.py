@@ -130,6 +130,22 @@ def test_odd_listing_that_can_be_understood_is_read(store: S3Store, proxy: Fault
     assert listed(store) == ["answers/1.json", "answers/2.json", "answers/3.json"]
 
 
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (saying("Date", "Tue, 24 Nov 2026 09:00:00 GMT"), datetime(2026, 11, 24, 9, tzinfo=UTC)),
+        (without("Date"), None),
+    ],
+    ids=["a Date", "no Date"],
+)
+def test_listing_tells_the_time_by_the_servers_clock(
+    store: S3Store, proxy: FaultProxy, edit: Edit, expected: datetime | None
+) -> None:
+    proxy.set(Rewrite(edit), applies_to="list-type=2")
+
+    assert next(store.pages("answers/")).at == expected
+
+
 def test_time_without_a_zone_is_one_of_utc(store: S3Store, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(saying("LastModified", "2026-11-24T09:00:00")), applies_to="list-type=2")
 

@@ -8,10 +8,11 @@ import pytest
 
 from tests.fakes.bucket import MemoryStore
 from tests.fakes.outbox import Outbox
-from tests.unit.sweep.sweeps import KEY, OVER, run
+from tests.unit.sweep.sweeps import KEY, OVER, Unwatched, run, sweep
 from woomera_milter.errors import PermanentError
 from woomera_milter.store.keys import claim_key
 from woomera_milter.sweep import watermark
+from woomera_milter.sweep.job import SweepJob
 from woomera_milter.sweep.watermark import EVERYTHING, SweepRange
 
 
@@ -103,6 +104,34 @@ def test_what_failed_is_looked_at_by_the_next_sweep_of_whatever_day_its_key_is(s
     assert watermark.next_range(failed, NOW) == SweepRange(None, came - timedelta(days=1))
     settled = watermark.advanced(failed, "archive/", watermark.next_range(failed, NOW), NOW, ())
     assert watermark.next_range(settled, NOW).since == date(2026, 11, 17)
+
+
+def test_a_watermark_never_lies_ahead_of_the_moment_at_which_it_was_written(store: MemoryStore) -> None:
+    ahead = watermark.advanced(None, "archive/", EVERYTHING, NOW + timedelta(days=400), ())
+    watermark.save(store, ahead)
+    store.advance(timedelta(days=1))
+    found = watermark.load(store, "archive/")
+    assert watermark.next_range(found, store.now) == SweepRange(date(2026, 11, 17), NOW - timedelta(days=1))
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=400), timedelta(days=-400)])
+def test_a_clock_that_is_wrong_at_one_sweep_hides_no_copy_from_the_next(
+    ahead: timedelta, store: MemoryStore, outbox: Outbox, tmp_path: Path
+) -> None:
+    def sweep_at(started_at: datetime) -> int:
+        swept = sweep(store, outbox, tmp_path)
+        job = SweepJob(swept, store, "archive/", None, keeps_watermark=True, started_at=started_at)
+        result = job.run(None, full=False, most=9, dry_run=False, observer=Unwatched())
+        job.record(result)
+        return result.notified
+
+    assert sweep_at(store.now + ahead) == 0
+    store.advance(timedelta(days=3))
+    store.put_octets(KEY, OVER)
+    assert sweep_at(store.now) == 1
+    store.restart()
+    assert sweep_at(store.now) == 0
+    assert ("get", KEY) not in store.operations
 
 
 @pytest.mark.parametrize("octets", [b"1", b"{}", b'{"prefix": "archive/", "recent_until": "2026-11-24"}'])
