@@ -25,7 +25,7 @@ _SPOOL_ROOM_BYTES = 100_001
 """How much of a message a full spool disk still takes: the write that crosses it is cut short."""
 _RECOVERY_TIMEOUT_S = 120
 _POLL_S = 0.05
-_WITHOUT_PAGE = re.compile(r": degraded id=(\S+) what=page ")
+_WITHOUT_PAGE = re.compile(r': degraded id=(\S+) what=(?:page|"[^"]*\bpage") ')
 
 
 class _Server(Protocol):

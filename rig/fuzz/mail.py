@@ -14,8 +14,9 @@ from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
+from rig.mail.attachments import attachments
 from rig.promises.notices import require
-from woomera_milter.message.contents import attachments, body_html, body_text, protection
+from woomera_milter.message.contents import body_html, body_text, protection
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.transfer import decoded_chunks

@@ -6,9 +6,10 @@ from functools import cache
 
 from rig.fuzz.headers import ID, applied
 from rig.fuzz.mail import on_disk
+from rig.mail.attachments import attachments
 from rig.promises.notices import check_kept_headers, check_markup, read_notice, require
 from woomera_milter import config
-from woomera_milter.message.contents import attachments, body_text, protection
+from woomera_milter.message.contents import body_text, protection
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.encoding import MAX_NAME_OCTETS, wire
 from woomera_milter.message.fields import parse_header_block

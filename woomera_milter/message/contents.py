@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import first, parse_header_block
-from woomera_milter.message.transfer import decoded_chunks, decoded_size_bytes
-from woomera_milter.message.tree import WINDOW_BYTES, Part
+from woomera_milter.message.transfer import decoded_chunks
+from woomera_milter.message.tree import Part
 from woomera_milter.text.charsets import decode
 from woomera_milter.text.file_names import DistinctNames, safe_file_name
 from woomera_milter.text.html import from_html
@@ -108,16 +108,8 @@ def _beginning(fd: int, part: Part, max_bytes: int) -> tuple[bytes, bool]:
     return bytes(octets), True
 
 
-def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> list[Attachment]:
-    """Every leaf that is not the message's text, inline ones too, in the order of the message."""
-    return [
-        Attachment(part, name, part.content_type, decoded_size_bytes(fd, part, window_bytes=window_bytes))
-        for part, name in named_attachments(fd, root)
-    ]
-
-
 def named_attachments(fd: int, root: Part) -> list[tuple[Part, str]]:
-    """The same, and their names, for a caller that decodes them anyhow and so learns their sizes."""
+    """Every leaf that is not the message's text, inline ones too, and its name, in the message's order."""
     body_starts = {leaf.start for leaf in _body_leaves(root)}
     names = DistinctNames()
     return [

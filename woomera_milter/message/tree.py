@@ -6,7 +6,7 @@ nothing here raises on any content, memory is bounded and time is linear in the 
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from woomera_milter.message.decoding import parameters, text_of
@@ -51,8 +51,9 @@ class Part:
 class _FileWindow:
     """A file, seen through one window that moves along it."""
 
-    def __init__(self, fd: int, size_bytes: int, window_bytes: int) -> None:
+    def __init__(self, fd: int, size_bytes: int, window_bytes: int, check: Callable[[], object]) -> None:
         self._fd = fd
+        self._check = check
         self.window_bytes = window_bytes
         self.size_bytes = min(size_bytes, os.fstat(fd).st_size)
         self.start = 0
@@ -68,6 +69,7 @@ class _FileWindow:
 
     def show(self, position: int, length: int) -> int:
         """Have the window hold `length` octets from `position` on, if the file does; return its index."""
+        self._check()
         if position < self.start or self.end < min(position + length, self.size_bytes):
             # Twice what is asked for, so that many small steps do not read the same octets many times.
             wanted = max(2 * length, self.window_bytes)
@@ -141,12 +143,19 @@ class _Open:
         return replace(self.part, content_type=content_type, end=max(ends), children=tuple(self.children))
 
 
-def outline(fd: int, size_bytes: int, *, window_bytes: int = WINDOW_BYTES) -> Part:
+def outline(
+    fd: int,
+    size_bytes: int,
+    *,
+    window_bytes: int = WINDOW_BYTES,
+    check: Callable[[], object] = lambda: None,
+) -> Part:
     """The MIME tree of the message in the first `size_bytes` of `fd` (CRLF or LF lines).
 
     Preambles and epilogues belong to no child; a part that is never ended reaches to its parent's end.
+    `check` is called again and again on the way, and may raise.
     """
-    window = _FileWindow(fd, size_bytes, window_bytes)
+    window = _FileWindow(fd, size_bytes, window_bytes, check)
     stack = [_open_part(window, 0, [])]
     position = stack[0].part.start
     parts = 1

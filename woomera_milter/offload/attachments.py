@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from woomera_milter import config, log
+from woomera_milter import config
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import WoomeraError
+from woomera_milter.errors import DeadlineError, WoomeraError
 from woomera_milter.message import contents
 from woomera_milter.message.contents import Attachment
 from woomera_milter.message.spool import SpooledMessage
@@ -31,19 +31,29 @@ class AttachmentUploads:
         self._store = store
         self._workers = workers
 
-    def begin(self, source: Source, root: Part, deadline: Deadline) -> list[Upload]:
+    def begin(self, source: Source, root: Part, deadline: Deadline, *, are_linked: bool) -> list[Upload]:
         """Decode the attachments that get a link, the first links.max_attachments, and start to store them.
 
-        Decoding tells their sizes too, so that their octets are gone through but once.
+        Decoding tells their sizes too, so that their octets are gone through but once. Raise DeadlineError
+        where that takes too long; nothing of them is stored then.
         """
-        named = contents.named_attachments(source.message.fileno(), root)
-        return [
-            self._begun(source, number, part, name, deadline) for number, (part, name) in enumerate(named, 1)
-        ]
+        last_linked = self._settings.max_attachments if are_linked and self._settings.attachments else 0
+        begun: list[Upload] = []
+        try:
+            named = contents.named_attachments(source.message.fileno(), root)
+            for number, (part, name) in enumerate(named, 1):
+                deadline.check("reading attachments")
+                begun.append(self._begun(source, number, part, name, deadline, number <= last_linked))
+        except BaseException:
+            for upload in begun:
+                upload.cancel()
+            raise
+        return begun
 
-    def _begun(self, source: Source, number: int, part: Part, name: str, deadline: Deadline) -> Upload:
-        is_linked = self._settings.attachments and number <= self._settings.max_attachments
-        decoded = _decoded(source, part) if is_linked else None
+    def _begun(
+        self, source: Source, number: int, part: Part, name: str, deadline: Deadline, is_linked: bool
+    ) -> Upload:
+        decoded = _decoded(source, part, deadline) if is_linked else None
         if decoded is None:
             size_bytes = decoded_size_bytes(source.message.fileno(), part, window_bytes=WINDOW_BYTES)
             return Upload(Attachment(part, name, part.content_type, size_bytes))
@@ -79,7 +89,7 @@ class AttachmentUploads:
         lasting = [it if _stays(it, least) else Upload(it.attachment) for it in done]
         if lasting != done:
             why = "the bucket's lifecycle deletes it sooner than links.minimum allows"
-            log.degraded(source.queue_id, source.id, _WHAT, why)
+            source.lacks(_WHAT, why)
         return lasting
 
 
@@ -87,15 +97,20 @@ def _stays(upload: Upload, least: datetime) -> bool:
     return upload.stored is None or upload.stored.ends_at >= least
 
 
-def _decoded(source: Source, part: Part) -> SpooledMessage | None:
+def _decoded(source: Source, part: Part, deadline: Deadline) -> SpooledMessage | None:
     """Return an attachment in the spool (S3 wants length and digest first), None if it cannot be had."""
     decoded: SpooledMessage | None = None
     try:
         decoded = source.message.beside()
         for chunk in decoded_chunks(source.message.fileno(), part, window_bytes=WINDOW_BYTES):
+            deadline.check("decoding attachments")
             decoded.write(chunk)
+    except DeadlineError:
+        if decoded:
+            decoded.close()
+        raise
     except WoomeraError as error:
-        log.degraded(source.queue_id, source.id, _WHAT, str(error))
+        source.lacks(_WHAT, str(error))
         if decoded:
             decoded.close()
         return None

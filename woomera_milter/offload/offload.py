@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import WoomeraError
+from woomera_milter.errors import DeadlineError, WoomeraError
 from woomera_milter.message import contents as mime
 from woomera_milter.message.contents import BodyText, Protection
 from woomera_milter.message.decoding import header_summary
@@ -20,10 +21,10 @@ from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.tree import Part, outline
 from woomera_milter.notice import new_message
 from woomera_milter.notice.original import Linked, Links, Original
-from woomera_milter.offload.attachments import WINDOW_BYTES, AttachmentUploads
+from woomera_milter.offload.attachments import AttachmentUploads
 from woomera_milter.offload.pages import PageUploads
 from woomera_milter.offload.source import Offloaded, Origin, Source, Upload
-from woomera_milter.offload.uploads import Workers
+from woomera_milter.offload.uploads import NO_TIME, Workers
 from woomera_milter.store import sidecars
 from woomera_milter.store.documents import Sidecar, StoredAttachment, written
 from woomera_milter.store.keys import message_key, sidecar_key
@@ -150,25 +151,26 @@ class Offload:
     ) -> Offloaded:
         ends_at = offloaded.links_expire_at
         stored = self._pages.finish(source, page, ends_at, deadline) if page else None
+        source.tell()
         if stored is None:
             return offloaded
         links = replace(offloaded.links, page=self._signer.sign(stored.key, ends_at))
         return replace(offloaded, links=links)
 
     def _read(self, source: Source, deadline: Deadline) -> _Contents:
-        """Read the message, and start to store its attachments on the way."""
+        """Read the message, and start to store its attachments on the way; by the deadline, or not at all."""
         fd = source.message.fileno()
+        check = partial(deadline.check, "reading the message")
         try:
-            root = outline(fd, source.message.size_bytes, window_bytes=OUTLINE_WINDOW_BYTES)
+            size_bytes = source.message.size_bytes
+            root = outline(fd, size_bytes, window_bytes=OUTLINE_WINDOW_BYTES, check=check)
             text = mime.body_text(fd, root, self._configuration.notice.include_text)
             protection = mime.protection(root, text.text)
             # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
-            if protection:
-                uploads = [Upload(it) for it in mime.attachments(fd, root, window_bytes=WINDOW_BYTES)]
-            else:
-                uploads = self._attachments.begin(source, root, deadline)
+            uploads = self._attachments.begin(source, root, deadline, are_linked=protection is None)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
-            log.degraded(source.queue_id, source.id, "attachments and text", type(error).__name__)
+            why = NO_TIME if isinstance(error, DeadlineError) else type(error).__name__
+            source.lacks("attachments and text", why)
             return _Contents(None, BodyText("", truncated=False), protection=None, uploads=[])
         return _Contents(root, text, protection, uploads)
 
@@ -222,5 +224,5 @@ def _notice_headers(source: Source, headers: Sequence[HeaderField]) -> list[list
     try:
         return [[name, value.decode("ascii")] for name, value in new_message.kept_of(headers)]
     except Exception as error:  # a boundary, as above: resend can do without them
-        log.degraded(source.queue_id, source.id, "headers for resend", type(error).__name__)
+        source.lacks("headers for resend", type(error).__name__)
         return []

@@ -4,7 +4,7 @@ from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from functools import partial
 
-from woomera_milter import config, log
+from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.message import contents
 from woomera_milter.message.contents import BodyText
@@ -57,7 +57,7 @@ class PageUploads:
         stored = outcome(source, _WHAT, future)
         if stored and stored.ends_at < links_expire_at:
             why = "the bucket's lifecycle deletes it before the links end"
-            log.degraded(source.queue_id, source.id, _WHAT, why)
+            source.lacks(_WHAT, why)
             return None
         return stored
 

@@ -4,10 +4,11 @@ An attachment is Attachment, then Upload, then Linked; notice.original has what 
 """
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from woomera_milter import log
 from woomera_milter.message.contents import Attachment
 from woomera_milter.message.decoding import HeaderSummary
 from woomera_milter.message.spool import SpooledMessage
@@ -27,7 +28,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A message in hand."""
+    """A message in hand. However much its notice will lack, the log has one line of it."""
 
     id: str
     queue_id: str
@@ -35,6 +36,17 @@ class Source:
     envelope_sender: str
     message: SpooledMessage
     headers: HeaderSummary
+    _lacking: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+
+    def lacks(self, what: str, why: str) -> None:
+        """Note what the notice could have offered; of the same thing the first reason counts."""
+        self._lacking.setdefault(what, why)
+
+    def tell(self) -> None:
+        """Say in the log what the notice lacks."""
+        if self._lacking:
+            why = "; ".join(dict.fromkeys(self._lacking.values()))
+            log.degraded(self.queue_id, self.id, ", ".join(self._lacking), why)
 
 
 @dataclass(frozen=True, slots=True)

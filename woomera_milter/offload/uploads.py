@@ -7,13 +7,14 @@ the last third of the message's deadline. Whatever fails is logged, and simply h
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from woomera_milter import log
 from woomera_milter.errors import WoomeraError
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.offload.source import Source
 from woomera_milter.store.objects import StoredObject
 
 AT_ONCE = 8  # attachments and pages of all messages together: bounds memory and connections
+
+NO_TIME = "there was no time left for it"
 
 
 class Workers:
@@ -30,15 +31,15 @@ class Workers:
 
 
 def outcome(source: Source, what: str, future: "Future[StoredObject]") -> StoredObject | None:
-    """Return what was stored by now; where nothing was, say so in the log, and do it no more."""
+    """Return what was stored by now; where nothing was, note that the notice lacks it."""
     future.cancel()
     if not future.done() or future.cancelled():
-        log.degraded(source.queue_id, source.id, what, "there was no time left for it")
+        source.lacks(what, NO_TIME)
         return None
     try:
         return future.result()
     except WoomeraError as error:
-        log.degraded(source.queue_id, source.id, what, str(error))
+        source.lacks(what, str(error))
     except Exception as error:  # a boundary: no oddity of a message keeps it from its recipients
-        log.degraded(source.queue_id, source.id, what, type(error).__name__)
+        source.lacks(what, type(error).__name__)
     return None

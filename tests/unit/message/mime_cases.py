@@ -9,7 +9,8 @@ from email.mime.image import MIMEImage
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
-from woomera_milter.message.contents import Attachment, BodyText, attachments, body_text
+from rig.mail.attachments import attachments
+from woomera_milter.message.contents import Attachment, BodyText, body_text
 from woomera_milter.message.tree import Part, outline
 
 

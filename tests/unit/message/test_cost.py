@@ -7,8 +7,9 @@ import tracemalloc
 
 import pytest
 
+from rig.mail.attachments import attachments
 from tests.unit.message.mime_cases import attachments_of, on_disk
-from woomera_milter.message.contents import attachments, body_text
+from woomera_milter.message.contents import body_text
 from woomera_milter.message.tree import outline
 
 HOSTILE_BODIES = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rig.fuzz.fragments import BODIES, DELIMITERS, MARKUP, MIME_FIELDS
 from rig.fuzz.mail import check_line, check_parts, on_disk
-from woomera_milter.message.contents import attachments
+from rig.mail.attachments import attachments
 from woomera_milter.message.decoding import header_summary, parameters, text_of
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.transfer import decoded_chunks

@@ -6,12 +6,12 @@ import email.message
 
 import pytest
 
+from rig.mail.attachments import attachments
 from tests.unit.message.mime_cases import (
     PNG,
     attachments_of,
     on_disk,
 )
-from woomera_milter.message.contents import attachments
 from woomera_milter.message.transfer import decoded_chunks
 from woomera_milter.message.tree import outline
 

@@ -189,6 +189,14 @@ def test_delimiters_are_found_wherever_a_window_ends() -> None:
         assert len(root.children) == 2 * len(parts)
 
 
+@pytest.mark.parametrize("rest", [b"--b\n\n" * 1000, b"x" * 100_000], ids=["many parts", "one long part"])
+def test_reading_can_be_given_up_on_the_way(rest: bytes) -> None:
+    message = b"Content-Type: multipart/mixed; boundary=b\n\n" + rest
+    calls = iter(range(100))
+    with on_disk(message) as fd, pytest.raises(StopIteration):
+        outline(fd, len(message), window_bytes=512, check=lambda: next(calls))
+
+
 def test_the_line_end_before_a_delimiter_is_not_part_of_the_body() -> None:
     message = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n\r\n--b\n\ntwo\n--b--"
     bodies = [message[leaf.start : leaf.end] for leaf in leaves(outline_of(message))]

@@ -1,13 +1,17 @@
 """What is told of a stored message; an oddity that cannot be read costs an extra, and no message."""
 
 import hashlib
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.fakes.bucket import MemoryStore
 from tests.unit.offload.test_offload import FOLDER, RECEIVED_AT, letter, offload
+from woomera_milter.errors import TemporaryError
 from woomera_milter.notice import new_message
+from woomera_milter.offload import attachments as attachments_module
 from woomera_milter.offload import offload as offload_module
 from woomera_milter.store.keys import sidecar_key
 
@@ -79,3 +83,40 @@ def test_headers_that_cannot_be_kept_keep_no_message_from_its_notice(
     assert offload(letter(), shelf, tmp_path).original.id == "Q-1"
 
     assert 'what="headers for resend" why=ZeroDivisionError' in caplog.text
+
+
+def test_reading_that_takes_too_long_is_given_up_while_there_is_time_for_the_message(
+    shelf: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def decoded_for_ever(*_: object, **__: object) -> Iterator[bytes]:
+        while True:
+            time.sleep(0.01)
+            yield b"x"
+
+    monkeypatch.setattr(attachments_module, "decoded_chunks", decoded_for_ever)
+    began = time.monotonic()
+
+    done = offload(letter("a.pdf", "b.pdf"), shelf, tmp_path, deadline_s=3)
+
+    assert time.monotonic() - began < 3
+    assert FOLDER + "message.eml" in shelf.objects
+    assert (done.original.attachments, done.links.page) == ([], None)
+    assert degraded_in(caplog) == ['what="attachments and text" why="there was no time left for it"']
+
+
+def test_whatever_a_notice_lacks_the_log_has_one_line(
+    shelf: MemoryStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: str, key: str) -> None:
+        if not key.endswith((".eml", ".json")):
+            raise TemporaryError("S3 is down")
+
+    shelf.on_step = refuse
+
+    offload(letter("a.pdf", "b.pdf"), shelf, tmp_path)
+
+    assert degraded_in(caplog) == ['what="attachment links, page" why="S3 is down"']
+
+
+def degraded_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [it.partition("id=Q-1 ")[2] for it in caplog.messages if ": degraded " in it]

@@ -1,0 +1,13 @@
+"""The attachments that the product finds in a message, with their sizes."""
+
+from woomera_milter.message.contents import Attachment, named_attachments
+from woomera_milter.message.transfer import decoded_size_bytes
+from woomera_milter.message.tree import WINDOW_BYTES, Part
+
+
+def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> list[Attachment]:
+    """Return them in the order of the message."""
+    return [
+        Attachment(part, name, part.content_type, decoded_size_bytes(fd, part, window_bytes=window_bytes))
+        for part, name in named_attachments(fd, root)
+    ]
