@@ -78,7 +78,8 @@ class _Attempt:
     def is_over(self) -> bool:
         """Whether another attempt may begin."""
         if self._ended is None:
-            return False
+            # Where a child of what was ended still holds its output, the attempt is left behind.
+            return time.monotonic() - self._began > LIMIT_S + WAIT_S
         age_s = time.monotonic() - self._ended
         if self._outcome.exception() is None:
             return not self._is_owed or age_s > _OWED_S

@@ -116,6 +116,18 @@ def test_program_that_hangs_is_ended_with_all_that_it_started() -> None:
         time.sleep(0.05)
 
 
+def test_attempt_that_cannot_be_ended_is_left_behind_for_another() -> None:
+    let_go = threading.Event()
+    resolver, provider = resolver_of(lambda: KEYS if provider.asked > 1 else let_go.wait(5) and KEYS)
+    with pytest.raises(CredentialRetrievalError):
+        resolver.load_credentials()
+    time.sleep(credentials.LIMIT_S + credentials.WAIT_S)
+
+    assert resolver.load_credentials() is not None
+    assert provider.asked == 2
+    let_go.set()
+
+
 def is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
