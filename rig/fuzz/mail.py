@@ -16,11 +16,12 @@ from urllib.parse import unquote
 
 from rig.mail.attachments import attachments
 from rig.promises.notices import require
-from woomera_milter.message.contents import body_html, body_text, protection
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
-from woomera_milter.message.transfer import decoded_chunks
-from woomera_milter.message.tree import Part, outline
+from woomera_milter.message.mime.body import body_html, body_text
+from woomera_milter.message.mime.protection import protection_of
+from woomera_milter.message.mime.transfer import decoded_chunks
+from woomera_milter.message.mime.tree import Part, outline
 from woomera_milter.store.downloads import attachment_disposition
 from woomera_milter.text import wording
 from woomera_milter.text.charsets import decode
@@ -94,7 +95,7 @@ def check_parts(fd: int, root: Part, data: bytes, window_bytes: int) -> None:
     require(not set(text) & _UNSEEN, f"the text holds unseen characters: {text!r}")
     if html := body_html(fd, root, _TEXT_BYTES):
         html.text.encode()
-    protection(root, text)
+    protection_of(root, text)
 
 
 def _check_nested(part: Part, start: int, end: int) -> None:

@@ -9,11 +9,12 @@ from rig.fuzz.mail import on_disk
 from rig.mail.attachments import attachments
 from rig.promises.notices import check_kept_headers, check_markup, read_notice, require
 from woomera_milter import config
-from woomera_milter.message.contents import body_text, protection
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.encoding import MAX_NAME_OCTETS, wire
 from woomera_milter.message.fields import parse_header_block
-from woomera_milter.message.tree import outline
+from woomera_milter.message.mime.body import body_text
+from woomera_milter.message.mime.protection import protection_of
+from woomera_milter.message.mime.tree import outline
 from woomera_milter.notice.header_edits import HeaderEdits
 from woomera_milter.notice.notice import Composer
 from woomera_milter.notice.original import Linked, Links, Original
@@ -48,7 +49,7 @@ def check_notice(data: bytes) -> set[Hashable]:
         root = outline(fd, len(data))
         text = body_text(fd, root, 32 * 1024)
         files = attachments(fd, root)
-        protected = protection(root, text.text)
+        protected = protection_of(root, text.text)
     original = Original(
         id=ID,
         envelope_sender="",

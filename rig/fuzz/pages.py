@@ -7,10 +7,11 @@ from html import unescape
 
 from rig.fuzz.notices import EXPIRES_AT, FILE_LINK, MESSAGE_LINK, configuration
 from rig.promises.notices import require
-from woomera_milter.message.contents import Attachment, BodyText
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
-from woomera_milter.message.tree import Part
+from woomera_milter.message.mime.attachments import Attachment
+from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.original import Linked, Original
 from woomera_milter.notice.page import Letter, Pages
 from woomera_milter.text.charsets import decode

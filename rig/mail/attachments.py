@@ -1,8 +1,8 @@
 """The attachments that the product finds in a message, with their sizes."""
 
-from woomera_milter.message.contents import Attachment, named_attachments
-from woomera_milter.message.transfer import decoded_size_bytes
-from woomera_milter.message.tree import WINDOW_BYTES, Part
+from woomera_milter.message.mime.attachments import Attachment, named_attachments
+from woomera_milter.message.mime.transfer import decoded_size_bytes
+from woomera_milter.message.mime.tree import WINDOW_BYTES, Part
 
 
 def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> list[Attachment]:

@@ -16,7 +16,7 @@ import jinja2
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason
-from woomera_milter.message.contents import Protection
+from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.original import Links, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
 from woomera_milter.text import wording

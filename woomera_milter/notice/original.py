@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from woomera_milter.message.contents import Attachment, BodyText, Protection
 from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.mime.attachments import Attachment
+from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.protection import Protection
 from woomera_milter.text import wording
 
 # Those that all browsers show.

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup
 
 from woomera_milter import config
-from woomera_milter.message.contents import BodyText
+from woomera_milter.message.mime.body import BodyText
 from woomera_milter.notice.original import Linked, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
 from woomera_milter.text import wording

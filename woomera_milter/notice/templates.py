@@ -9,9 +9,10 @@ import jinja2
 
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
-from woomera_milter.message.contents import Attachment, BodyText
 from woomera_milter.message.decoding import HeaderSummary
-from woomera_milter.message.tree import Part
+from woomera_milter.message.mime.attachments import Attachment
+from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.original import Linked, Original
 from woomera_milter.text import wording
 

@@ -9,11 +9,10 @@ from functools import partial
 from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, WoomeraError
-from woomera_milter.message import contents
-from woomera_milter.message.contents import Attachment
+from woomera_milter.message.mime.attachments import Attachment, named_attachments
+from woomera_milter.message.mime.transfer import decoded_chunks, decoded_size_bytes
+from woomera_milter.message.mime.tree import Part
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.message.transfer import decoded_chunks, decoded_size_bytes
-from woomera_milter.message.tree import Part
 from woomera_milter.offload.source import Source, Upload
 from woomera_milter.offload.uploads import Workers, outcome
 from woomera_milter.store.keys import attachment_key
@@ -40,7 +39,7 @@ class AttachmentUploads:
         last_linked = self._settings.max_attachments if are_linked and self._settings.attachments else 0
         begun: list[Upload] = []
         try:
-            named = contents.named_attachments(source.message.fileno(), root)
+            named = named_attachments(source.message.fileno(), root)
             for number, (part, name) in enumerate(named, 1):
                 deadline.check("reading attachments")
                 begun.append(self._begun(source, number, part, name, deadline, number <= last_linked))

@@ -12,13 +12,13 @@ from functools import partial
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, WoomeraError
-from woomera_milter.message import contents as mime
-from woomera_milter.message.contents import BodyText, Protection
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import HeaderField
+from woomera_milter.message.mime.body import BodyText, body_text
+from woomera_milter.message.mime.protection import Protection, protection_of
+from woomera_milter.message.mime.tree import Part, outline
 from woomera_milter.message.spool import SpooledMessage
-from woomera_milter.message.tree import Part, outline
 from woomera_milter.notice import new_message
 from woomera_milter.notice.original import Linked, Links, Original
 from woomera_milter.offload.attachments import AttachmentUploads
@@ -164,8 +164,8 @@ class Offload:
         try:
             size_bytes = source.message.size_bytes
             root = outline(fd, size_bytes, window_bytes=OUTLINE_WINDOW_BYTES, check=check)
-            text = mime.body_text(fd, root, self._configuration.notice.include_text)
-            protection = mime.protection(root, text.text)
+            text = body_text(fd, root, self._configuration.notice.include_text)
+            protection = protection_of(root, text.text)
             # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
             uploads = self._attachments.begin(source, root, deadline, are_linked=protection is None)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3

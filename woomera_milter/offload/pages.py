@@ -6,9 +6,8 @@ from functools import partial
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
-from woomera_milter.message import contents
-from woomera_milter.message.contents import BodyText
-from woomera_milter.message.tree import Part
+from woomera_milter.message.mime.body import BodyText, body_html, body_text
+from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.page import Letter, Pages
 from woomera_milter.offload.source import Offloaded, Source
 from woomera_milter.offload.uploads import Workers, outcome
@@ -72,8 +71,8 @@ def _pictures(offloaded: Offloaded) -> dict[str, Picture]:
 
 
 def _body(fd: int, root: Part, pictures: dict[str, Picture]) -> SafeHtml | BodyText:
-    if markup := contents.body_html(fd, root, _HTML_BYTES):
+    if markup := body_html(fd, root, _HTML_BYTES):
         body = safe_html(markup.text, pictures)
         if body.html:
             return SafeHtml(body.html, body.shown, body.remote_pictures, body.truncated or markup.truncated)
-    return contents.body_text(fd, root, _TEXT_BYTES)
+    return body_text(fd, root, _TEXT_BYTES)

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Literal
 
 from woomera_milter import log
-from woomera_milter.message.contents import Attachment
 from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.mime.attachments import Attachment
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice.original import Links, Original
 from woomera_milter.store.objects import StoredObject

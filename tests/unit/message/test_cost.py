@@ -8,9 +8,9 @@ import tracemalloc
 import pytest
 
 from rig.mail.attachments import attachments
-from tests.unit.message.mime_cases import attachments_of, on_disk
-from woomera_milter.message.contents import body_text
-from woomera_milter.message.tree import outline
+from tests.unit.message.mime.mime_cases import attachments_of, on_disk
+from woomera_milter.message.mime.body import body_text
+from woomera_milter.message.mime.tree import outline
 
 HOSTILE_BODIES = {
     "lines that begin like delimiters": b"--bx\r\n",

@@ -13,8 +13,8 @@ from rig.fuzz.mail import check_line, check_parts, on_disk
 from rig.mail.attachments import attachments
 from woomera_milter.message.decoding import header_summary, parameters, text_of
 from woomera_milter.message.fields import parse_header_block
-from woomera_milter.message.transfer import decoded_chunks
-from woomera_milter.message.tree import Part, outline
+from woomera_milter.message.mime.transfer import decoded_chunks
+from woomera_milter.message.mime.tree import Part, outline
 
 # Headers of the messages below fit, and most delimiters lie across the edge of some window.
 TINY_WINDOW_BYTES = 150

@@ -10,9 +10,10 @@ from html.parser import HTMLParser
 from importlib.resources import files
 
 from woomera_milter import config
-from woomera_milter.message.contents import Attachment, BodyText
 from woomera_milter.message.decoding import HeaderSummary
-from woomera_milter.message.tree import Part
+from woomera_milter.message.mime.attachments import Attachment
+from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.notice import Composer, Notice
 from woomera_milter.notice.original import Linked, Links, Original
 

@@ -22,7 +22,7 @@ from tests.unit.notice.notice_cases import (
     parts,
 )
 from woomera_milter import config
-from woomera_milter.message.contents import Protection
+from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.notice import MAX_HEADER_BYTES, Composer
 from woomera_milter.notice.original import Links
 

@@ -17,8 +17,9 @@ from tests.unit.notice.notice_cases import (
     linked,
     parts,
 )
-from woomera_milter.message.contents import BodyText, Protection
 from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.notice import MAX_HEADER_BYTES
 from woomera_milter.notice.original import Links
 

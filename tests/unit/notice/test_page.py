@@ -12,8 +12,8 @@ import pytest
 from tests.unit.notice.notice_cases import MB, ORIGINAL, linked, listed_names
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
-from woomera_milter.message.contents import BodyText
 from woomera_milter.message.decoding import HeaderSummary
+from woomera_milter.message.mime.body import BodyText
 from woomera_milter.notice.original import Linked, Original
 from woomera_milter.notice.page import Letter, Pages
 from woomera_milter.text.safe_html import SafeHtml

@@ -7,13 +7,13 @@ import email.message
 import pytest
 
 from rig.mail.attachments import attachments
-from tests.unit.message.mime_cases import (
+from tests.unit.message.mime.mime_cases import (
     PNG,
     attachments_of,
     on_disk,
 )
-from woomera_milter.message.transfer import decoded_chunks
-from woomera_milter.message.tree import outline
+from woomera_milter.message.mime.transfer import decoded_chunks
+from woomera_milter.message.mime.tree import outline
 
 ENCODED_BODIES = {
     "base64": ("base64", base64.encodebytes(PNG)),

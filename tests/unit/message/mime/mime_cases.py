@@ -10,8 +10,9 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
 from rig.mail.attachments import attachments
-from woomera_milter.message.contents import Attachment, BodyText, body_text
-from woomera_milter.message.tree import Part, outline
+from woomera_milter.message.mime.attachments import Attachment
+from woomera_milter.message.mime.body import BodyText, body_text
+from woomera_milter.message.mime.tree import Part, outline
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import pytest
 
-from tests.unit.message.mime_cases import (
+from tests.unit.message.mime.mime_cases import (
     ALTERNATIVE,
     FORWARDED,
     HTML,

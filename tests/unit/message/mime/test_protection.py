@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.unit.message.mime_cases import crlf, outline_of, text_in
-from woomera_milter.message.contents import Protection, protection
+from tests.unit.message.mime.mime_cases import crlf, outline_of, text_in
+from woomera_milter.message.mime.protection import Protection, protection_of
 
 PROTECTED = {
     "PGP/MIME signed": (
@@ -30,9 +30,9 @@ PROTECTED = {
 
 @pytest.mark.parametrize(("content_type", "expected"), PROTECTED.values(), ids=PROTECTED)
 def test_protected_originals_are_recognised(content_type: str, expected: Protection | None) -> None:
-    assert protection(outline_of(crlf(f"Content-Type: {content_type}\n\n--b\n\nx\n--b--\n"))) is expected
+    assert protection_of(outline_of(crlf(f"Content-Type: {content_type}\n\n--b\n\nx\n--b--\n"))) is expected
 
 
 def test_bare_pgp_in_the_text_counts_as_encrypted() -> None:
     message = b"\n-----BEGIN PGP MESSAGE-----\n\nhQ==\n-----END PGP MESSAGE-----\n"
-    assert protection(outline_of(message), text_in(message).text) is Protection.ENCRYPTED
+    assert protection_of(outline_of(message), text_in(message).text) is Protection.ENCRYPTED

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from woomera_milter.message.decoding import base64_octets
-from woomera_milter.message.tree import WINDOW_BYTES, Part
+from woomera_milter.message.mime.tree import WINDOW_BYTES, Part
 
 
 def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> Iterator[bytes]:
@@ -35,6 +35,16 @@ def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES)
             return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
         case _:
             return part.end - part.start
+
+
+def beginning(fd: int, part: Part, max_bytes: int) -> tuple[bytes, bool]:
+    """The first `max_bytes` of a decoded body, and whether that is all of it."""
+    octets = bytearray()
+    for chunk in decoded_chunks(fd, part):
+        octets += chunk
+        if len(octets) > max_bytes:
+            return bytes(octets[:max_bytes]), False
+    return bytes(octets), True
 
 
 def _raw_chunks(fd: int, start: int, end: int, window_bytes: int) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ from email.policy import SMTP
 
 import pytest
 
-from tests.unit.message.mime_cases import (
+from tests.unit.message.mime.mime_cases import (
     ALTERNATIVE,
     FORWARDED,
     HTML,
@@ -19,7 +19,7 @@ from tests.unit.message.mime_cases import (
     multipart,
     text_in,
 )
-from woomera_milter.message.contents import BodyText
+from woomera_milter.message.mime.body import BodyText
 
 
 def test_text_with_a_file_name_is_an_attachment_and_not_the_message_s_text() -> None:

@@ -8,7 +8,7 @@ from email.policy import SMTP
 
 import pytest
 
-from tests.unit.message.mime_cases import (
+from tests.unit.message.mime.mime_cases import (
     ALTERNATIVE,
     FORWARDED,
     HTML,
@@ -21,8 +21,8 @@ from tests.unit.message.mime_cases import (
     on_disk,
     outline_of,
 )
-from woomera_milter.message.transfer import decoded_chunks
-from woomera_milter.message.tree import MAX_DEPTH, MAX_PARTS, Part, outline
+from woomera_milter.message.mime.transfer import decoded_chunks
+from woomera_milter.message.mime.tree import MAX_DEPTH, MAX_PARTS, Part, outline
 
 
 def types_of(part: Part) -> str:
