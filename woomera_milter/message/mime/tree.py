@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from woomera_milter.message.decoding import parameters, text_of
-from woomera_milter.message.fields import header_section_end
+from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
 
 WINDOW_BYTES = 1 << 20
 
@@ -29,7 +29,8 @@ class Part:
     """A node of the MIME tree; `start` and `end` are the octet offsets of its body in the file.
 
     It is a multipart if `content_type` says so, else a leaf, message/rfc822 included. `disposition` is
-    "attachment", "inline" or "" (not said); `charset`, `name` and `content_id` are decoded, and hostile.
+    "attachment", "inline" or "" (not said); `charset`, `name`, `content_id` and `content_location` are
+    decoded, and hostile. `header_start` is where its header section begins, for `fields_of`.
     """
 
     content_type: str
@@ -41,6 +42,8 @@ class Part:
     start: int
     end: int
     children: tuple["Part", ...] = ()
+    content_location: str = ""
+    header_start: int = 0
 
     @property
     def is_multipart(self) -> bool:
@@ -177,6 +180,12 @@ def outline(
     return stack[0].close(window.size_bytes)
 
 
+def fields_of(fd: int, part: Part) -> list[HeaderField]:
+    """The header fields of a part, for what few readers ask for and `Part` does not tell."""
+    length = min(part.start - part.header_start, WINDOW_BYTES)
+    return parse_header_block(os.pread(fd, length, part.header_start))
+
+
 def _close_down_to(index: int, stack: list[_Open], end: int) -> None:
     while len(stack) > index + 1:
         closed = stack.pop().close(end)
@@ -198,7 +207,7 @@ def _next_delimiter(window: _FileWindow, position: int, delimiters: _Delimiters)
 
 
 _CONTENT_FIELD = re.compile(
-    rb"^content-(type|transfer-encoding|disposition|id)[ \t]*+:(.*?)\n(?![ \t])",
+    rb"^content-(type|transfer-encoding|disposition|id|location)[ \t]*+:(.*?)\n(?![ \t])",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 _BLANK_LINE = re.compile(rb"\r?\n")
@@ -228,6 +237,7 @@ def _open_part(window: _FileWindow, position: int, stack: list[_Open]) -> _Open:
     # RFC 2046 section 5.1.5: in a digest the default is another.
     is_digest = parent is not None and parent.part.content_type == "multipart/digest"
     part, boundary = _part(fields, window.start + body, "message/rfc822" if is_digest else "text/plain")
+    part = replace(part, header_start=position)
     if boundary and len(stack) < MAX_DEPTH:
         delimiters = _Delimiters(delimiters, len(stack), boundary)
     elif boundary:
@@ -260,6 +270,8 @@ def _part(fields: dict[bytes, bytes], start: int, default_type: str) -> tuple[Pa
         disposition=disposition,
         name=text_of(name),
         content_id=text_of(fields.get(b"id", b"")).strip("<>"),
+        # RFC 2557 section 4.4: folds within a URI are no part of it.
+        content_location="".join(text_of(fields.get(b"location", b"")).split()),
         start=start,
         end=start,
     )

@@ -22,7 +22,7 @@ from tests.unit.message.mime.mime_cases import (
     outline_of,
 )
 from woomera_milter.message.mime.transfer import decoded_chunks
-from woomera_milter.message.mime.tree import MAX_DEPTH, MAX_PARTS, Part, outline
+from woomera_milter.message.mime.tree import MAX_DEPTH, MAX_PARTS, Part, fields_of, outline
 
 
 def types_of(part: Part) -> str:
@@ -236,3 +236,19 @@ def test_multiparts_beyond_the_depth_are_leaves() -> None:
         depth += 1
     assert depth == MAX_DEPTH
     assert part.content_type == "application/octet-stream"
+
+
+def test_a_part_tells_where_its_content_lies_on_the_web() -> None:
+    location = "Content-Location: http://example.com/=?utf-8?q?=C3=BC?=\r\n /logo.png\r\n"
+    assert outline_of(location.encode() + b"\r\n").content_location == "http://example.com/ü/logo.png"
+
+
+def test_other_fields_of_a_part_can_be_read_again() -> None:
+    message = crlf(
+        "Subject: x\nContent-Type: multipart/mixed; boundary=b\n\n--b\nX-One: 1\n 2\n\nX-Not: 3\n"
+        "--b\n--b\n\nX-Not: 3\n"
+    )
+    with on_disk(message) as fd:
+        root = outline(fd, len(message))
+        names = [[field.name for field in fields_of(fd, part)] for part in (root, *root.children)]
+    assert names == [["Subject", "Content-Type"], ["X-One"], [], []]
