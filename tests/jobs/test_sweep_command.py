@@ -135,7 +135,7 @@ def test_a_dry_run_tells_what_is_due_and_touches_nothing(jobs: Jobs) -> None:
 
 def test_too_many_notices_means_none_and_says_how_to_go_on(jobs: Jobs) -> None:
     for number in range(3):
-        jobs.archive(f"{number}", over_limit(), recipients=ENVELOPE)
+        jobs.archive(f"{number}", over_limit(subject=f"n{number}"), recipients=ENVELOPE)
     done = jobs.run("sweep", "--limit", "2", "--json")
     assert (done.status, done.document["notified"]) == (1, 0)
     assert "--limit 3" in done.stderr

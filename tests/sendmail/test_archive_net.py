@@ -14,12 +14,14 @@ from rig.lab import BUCKET
 from rig.mail import messages
 from rig.mail.messages import MB
 from rig.mta.smtp import SmtpClient
+from rig.mta.tripwire import Step, Tripwire
 from rig.servers.s3 import Juicefs
 
 MAILS = 200
 STOPPED_AT = 100
 OVER_EVERY = 5
 KILLS = 5
+PATIENCE_S = 20
 
 
 @pytest.fixture
@@ -107,3 +109,31 @@ def test_what_slipped_past_the_main_milter_is_in_s3_once_and_all_its_recipients_
     assert sorted(notices) == sorted(
         (f"from{number}@example.com", recipients(number)) for number in slipped_past
     )
+
+
+@pytest.mark.parametrize(("message_id", "notices"), [(b"Message-ID", 1), (b"X-Remark", 2)])
+def test_sendmail_that_dies_between_the_copy_and_its_250_costs_no_second_notice(
+    message_id: bytes, notices: int, s3: Juicefs, tmp_path: Path
+) -> None:
+    """Without a Message-ID the same octets may be two messages, so each is announced."""
+    octets = messages.message(1100 * 1024).replace(b"Message-ID", message_id)
+    with (
+        Tripwire() as tripwire,
+        ArchiveLab(tmp_path, s3, limit_bytes=MB, archive_socket=tripwire.socket) as lab,
+    ):
+        tripwire.target_port = lab.milter.port
+        killed = tripwire.set(Step.ACCEPT, lab.sendmail.kill)
+        with pytest.raises(OSError, match=r".*"):
+            lab.send(octets, recipients(1))
+        assert killed.wait(PATIENCE_S)
+        lab.sendmail.start()
+        assert lab.send(octets, recipients(1)).ok
+        kept = [(it.message, it.envelope["recipients"]) for it in lab.kept()]
+        assert kept == [(octets, list(recipients(1)))] * 2
+        assert lab.run().returncode == 0
+        lab.ses.clear()
+
+        for _ in range(2):
+            assert sweep(lab)["failed"] == []
+
+        assert [it.recipients for it in lab.ses.accepted] == [recipients(1)] * notices

@@ -237,6 +237,8 @@ class Statistics:
         """Take a sweep's claim; `age` and `written_at` are of its last change. Raise ValueError where it
         came to an end, and does not say when.
         """
+        if claim.is_repeated:
+            return
         if claim.state is State.DONE:
             done_at = moment(claim.done_at)
             if (day := done_at.date()) in self.days:

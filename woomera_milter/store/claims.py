@@ -1,4 +1,4 @@
-"""Exactly-once work: a claim on each archived object, an object of its own that one sweep at a time holds.
+"""Exactly-once work: a claim on each archived message, an object of its own that one sweep at a time holds.
 And a claim on each period's report, likewise.
 
     claimed -> handing-over -> done | failed        (dead or failed: taken over, claimed anew)
@@ -76,24 +76,27 @@ class Claims:
         alone._single_host = True
         return alone
 
-    def find(self, key: str) -> Claim | None:
-        """Return the claim on an archived object as it stands, None where there is none."""
-        found = self._store.get_json(self._key_of(key))
-        return self._read(key, found) if found else None
+    def find(self, work: str) -> Claim | None:
+        """Return the claim on an archived object, or a message, as it stands, None where there is none."""
+        found = self._store.get_json(self._key_of(work))
+        return self._read(work, found) if found else None
 
-    def take(self, key: str) -> Claim | None:
-        """Claim an archived object; None where it is done with, or in the hands of a sweep that lives."""
-        mine = self._new(key)
+    def take(self, key: str, work: str = "") -> Claim | None:
+        """Claim an archived object; None where it is done with, or in the hands of a sweep that lives.
+
+        `work` names what is to be done once, where other objects mean the same; else it is the object's key.
+        """
+        work = work or key
+        mine = self._new(key, work)
         if self._single_host:
-            found = self._store.get_json(self._key_of(key))
-            before = self._read(key, found) if found else None
+            before = self.find(work)
             return None if before and before.state is State.DONE else self._write(_successor(mine, before))
-        if etag := self._store.create_json(self._key_of(key), written(mine)):
+        if etag := self._store.create_json(self._key_of(work), written(mine)):
             return replace(mine, etag=etag)
-        found = self._store.get_json(self._key_of(key))
+        found = self._store.get_json(self._key_of(work))
         if found is None:
             return None  # just deleted: the next sweep sees it anew
-        before = self._read(key, found)
+        before = self._read(work, found)
         if before.state is State.DONE or (before.state is not State.FAILED and _is_alive(before, found)):
             return None
         try:
@@ -117,6 +120,11 @@ class Claims:
         done = replace(claim, state=State.DONE, accepted=accepted, mail=dict(mail), done_at=_now())
         return self._write(replace(done, may_repeat=False, reason=""))
 
+    def repeat(self, done: Claim, key: str) -> None:
+        """Say by the key of a copy that its message is done with, so that no sweep has to read it again."""
+        if done.work != key:
+            self._store.create_json(self._key_of(key), written(replace(done, key=key, is_repeated=True)))
+
     def fail(self, claim: Claim, accepted: list[str], reason: str, *, unsure: bool = False) -> Claim:
         """Record why it failed, and who is served all the same; the next sweep tries the rest.
 
@@ -133,19 +141,19 @@ class Claims:
         )
         return self._write(failed)
 
-    def _new(self, key: str) -> Claim:
-        return Claim(key, secrets.token_hex(16), self._host, _now(), self._lease_s)
+    def _new(self, key: str, work: str) -> Claim:
+        return Claim(key, secrets.token_hex(16), self._host, _now(), self._lease_s, work=work)
 
-    def _read(self, key: str, found: Document) -> Claim:
-        claim = validated(Claim, found.value, self._store.name_of(self._key_of(key)))
-        return replace(claim, etag=found.etag)
+    def _read(self, work: str, found: Document) -> Claim:
+        claim = validated(Claim, found.value, self._store.name_of(self._key_of(work)))
+        return replace(claim, etag=found.etag, work=work)
 
     def _write(self, claim: Claim) -> Claim:
         document = written(claim)
         if self._single_host:
-            self._store.put_json(self._key_of(claim.key), document)
+            self._store.put_json(self._key_of(claim.work), document)
             return claim
-        etag = self._store.replace_json(self._key_of(claim.key), document, claim.etag)
+        etag = self._store.replace_json(self._key_of(claim.work), document, claim.etag)
         if etag is None:
             raise LostClaimError(
                 f"the claim on {claim.key} was taken over by another run",

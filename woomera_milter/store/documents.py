@@ -228,7 +228,10 @@ class Claim:
     """When it was done."""
     mail: dict[str, Any] = field(default_factory=dict)
     """An account of the mail, for reports."""
+    is_repeated: bool = False
+    """It says once more, under the key of a copy, what the claim on its message says."""
     etag: Annotated[str, Field(exclude=True)] = field(default="", compare=False)
+    work: Annotated[str, Field(exclude=True)] = field(default="", compare=False)
 
 
 def parsed(octets: bytes) -> Any:

@@ -14,6 +14,8 @@ MESSAGES, PROCESSED, SWEEP, STATS, REPORTS = OWN_FOLDERS
 
 _SIDECAR = "envelope.json"
 _IN_MESSAGE = rf"{MESSAGES}[0-9]{{4}}/[0-9]{{2}}/[0-9]{{2}}/[^/]+/"
+_DIGEST_DIGITS = 32
+_COPY_NAME = re.compile(rf"/[0-9]{{6}}\.[0-9]{{6}}-([0-9a-f]{{{_DIGEST_DIGITS}}})\.eml\Z")
 # An attachment's key ends with its name, which is nobody's business who reads a log.
 _ATTACHMENT_NAME = re.compile(rf"(?<=/)({_IN_MESSAGE}[0-9]+/)[^/]+\Z")
 
@@ -54,7 +56,7 @@ def copy_key(prefix: str, host: str, archived_at: datetime, sha256: bytes) -> st
     The name is made of time and digest, so that a copy which is sent once more lands on itself.
     """
     at = archived_at.astimezone(UTC)
-    return f"{prefix}{at:%Y/%m/%d}/{_safe(host)}/{at:%H%M%S.%f}-{sha256.hex()[:32]}.eml"
+    return f"{prefix}{at:%Y/%m/%d}/{_safe(host)}/{at:%H%M%S.%f}-{digest_digits(sha256)}.eml"
 
 
 def record_key(copy: str) -> str:
@@ -62,12 +64,25 @@ def record_key(copy: str) -> str:
     return f"{copy.removesuffix('.eml')}.json"
 
 
-def claim_key(archived: str) -> str:
-    """`processed/HASH.json`: a sweep's `Claim` on an archived object, and what came of it.
+def digest_in(copy: str) -> str | None:
+    """Return the digits of the digest in the name of a copy that `woomera archive` moved, else None."""
+    found = _COPY_NAME.search(copy)
+    return found[1] if found else None
 
-    HASH is the SHA-256 of that object's key, counted from the bucket's root. It has to outlive the copy.
+
+def digest_digits(sha256: bytes) -> str:
+    """Return as many digits of a digest as a copy's name has."""
+    return sha256.hex()[:_DIGEST_DIGITS]
+
+
+def claim_key(work: str) -> str:
+    """`processed/HASH.json`: a sweep's `Claim` on an archived message, and what came of it.
+
+    HASH is the SHA-256 of the copy's key, counted from the bucket's root; for copies that archive-milter made
+    of a message with a Message-ID, that of its octets' digest and its envelope, since it may lie there twice.
+    It has to outlive the copy.
     """
-    return f"{PROCESSED}{hashlib.sha256(archived.encode()).hexdigest()}.json"
+    return f"{PROCESSED}{hashlib.sha256(work.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
 
 
 def report_key(name: str) -> str:

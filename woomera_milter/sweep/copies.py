@@ -4,6 +4,7 @@ Copies come from our own archive (wire form, an envelope beside them) and from a
 ends, an mbox's "From " line, headers of the delivery that made the copy.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, Reason
+from woomera_milter.message import fields
 from woomera_milter.message.envelope import HIDDEN_IN_COPIES
 from woomera_milter.message.fields import (
     MBOX_LINE,
@@ -24,7 +26,7 @@ from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.message.wire import wire_form
 from woomera_milter.store.answers import Listed
 from woomera_milter.store.documents import CopyRecord, validated
-from woomera_milter.store.keys import record_key
+from woomera_milter.store.keys import digest_digits, digest_in, record_key
 from woomera_milter.store.objects import Store
 
 _FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
@@ -49,6 +51,31 @@ def record_of(archive: Store, key: str) -> CopyRecord | None:
     if found is None or not isinstance(found.value, dict):
         return None
     return validated(CopyRecord, found.value, archive.name_of(record_key(key)))
+
+
+def work_of(archive: Store, key: str, deadline: Deadline) -> str:
+    """Return by what the notice of a copy is claimed: what the message is, or else where the copy lies.
+
+    A client whose connection ends before its 250 sends the same octets again, and both have been kept.
+    Without a Message-ID (RFC 5322 section 3.6.4) they may be two. Raise the errors of Store that may pass.
+    """
+    try:
+        record = record_of(archive, key)
+        if record is None or not record.by_us:
+            return key
+        if fields.first(headers_of(archive, key, deadline), "Message-ID") is None:
+            return key
+        digits = digest_in(key) or digest_digits(_sha256_of(archive, key, deadline))
+    except PermanentError:
+        return key  # told where the copy is read for its notice, under a claim that settles it
+    return "\0".join([digits, record.envelope_sender, *sorted(record.recipients)])
+
+
+def _sha256_of(archive: Store, key: str, deadline: Deadline) -> bytes:
+    digest = hashlib.sha256()
+    for chunk in archive.read(key, deadline):
+        digest.update(chunk)
+    return digest.digest()
 
 
 def fetch(

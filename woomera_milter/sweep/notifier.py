@@ -6,7 +6,10 @@ begins, hand over to 50 recipients at a time, record after each who was served.
 
 import hashlib
 import socket
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from pathlib import Path
@@ -99,18 +102,41 @@ class Notifier:
         self._spool = spool
         self._ledger = ledger
         self._host = socket.gethostname()
+        self._lock = threading.Lock()
+        self._in_hand: set[str] = set()
 
     def notify(self, listed: Listed) -> NoticeOutcome:
         """Send the notice, unless somebody else does or did; what is wrong with one message is no error."""
         try:
-            claim = self._claims.take(listed.key)
+            work = self._work_of(listed.key)
+            with self._alone(work) as is_alone:
+                claim = self._claims.take(listed.key, work) if is_alone else None
+                if claim is None:
+                    return NoticeOutcome(listed, NoticeState.IN_PROGRESS, settled=False)
+                return self._notify(listed, claim)
         except WoomeraError as error:
             return NoticeOutcome(listed, NoticeState.FAILED, str(error), settled=False)
-        if claim is None:
-            return NoticeOutcome(listed, NoticeState.IN_PROGRESS, settled=False)
-        mail = ClaimedMail(self._claims, claim, woomera_id(listed.key))
+
+    @contextmanager
+    def _alone(self, work: str) -> Iterator[bool]:
+        """Tell whether no other thread has another copy of the same message in hand.
+
+        Of hosts that is known by the claim; not of threads, where the server takes no conditions.
+        """
+        with self._lock:
+            is_alone = work not in self._in_hand
+            self._in_hand.add(work)
         try:
-            notice = self._prepare(listed)
+            yield is_alone
+        finally:
+            if is_alone:
+                with self._lock:
+                    self._in_hand.discard(work)
+
+    def _notify(self, listed: Listed, claim: Claim) -> NoticeOutcome:
+        mail = ClaimedMail(self._claims, claim, woomera_id(claim.work))
+        try:
+            notice = self._prepare(listed, mail.id)
             delivery = mail.hand_over(self._mailer, notice.envelope_sender, notice.recipients, notice.message)
         except LostClaimError:
             return NoticeOutcome(listed, NoticeState.IN_PROGRESS, settled=False)
@@ -120,9 +146,17 @@ class Notifier:
             return self._failed(listed, mail, RefusedError(delivery))
         return self._done(listed, mail, delivery, notice.offloaded)
 
-    def _prepare(self, listed: Listed) -> _Prepared:
+    def _work_of(self, key: str) -> str:
+        """Return what the message is, unless it was claimed by where it lies, as earlier versions did."""
+        work = copies.work_of(self._archive, key, self._deadline())
+        return key if work != key and self._claims.find(key) else work
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
+
+    def _prepare(self, listed: Listed, notice_id: str) -> _Prepared:
         record = copies.record_of(self._archive, listed.key)
-        deadline = Deadline(self._configuration.sweep.lease.total_seconds(), "sweep.lease")
+        deadline = self._deadline()
         by_us = record is not None and record.by_us
         copy = copies.fetch(self._archive, listed, self._spool, deadline, by_us=by_us)
         try:
@@ -134,10 +168,8 @@ class Notifier:
                     reason=Reason.RECIPIENTS,
                 )
             origin = Origin("sweep", self._host, "", _received_at(listed, record))
-            heading = self._heading(listed, copy, envelope)
-            offloaded = self._offload.run(
-                woomera_id(listed.key), copy.message, envelope, copy.headers, origin, deadline
-            )
+            heading = self._heading(notice_id, copy, envelope)
+            offloaded = self._offload.run(notice_id, copy.message, envelope, copy.headers, origin, deadline)
         finally:
             copy.message.close()
         return _Prepared(
@@ -147,10 +179,10 @@ class Notifier:
             offloaded=offloaded,
         )
 
-    def _heading(self, listed: Listed, copy: Archived, envelope: Envelope) -> new_message.Heading:
+    def _heading(self, notice_id: str, copy: Archived, envelope: Envelope) -> new_message.Heading:
         return new_message.heading(
             new_message.kept_of(copy.headers),
-            woomera_id=woomera_id(listed.key),
+            woomera_id=notice_id,
             envelope_sender=envelope.envelope_sender,
             sender=self._configuration.sweep.sender,
             subject_prefix=self._configuration.notice.subject_prefix,
@@ -165,8 +197,9 @@ class Notifier:
         log.notified(mail.id, recipients=len(delivery.accepted), expires_at=offloaded.links_expire_at)
         try:
             done = mail.finish(delivery, account)
+            self._claims.repeat(done, listed.key)
             if self._ledger is not None:
-                self._ledger.record(done)
+                self._ledger.record(replace(done, key=listed.key))
         except WoomeraError as error:
             log.not_recorded(mail.id, error.reason, str(error))
         except Exception as error:  # the boundary: sent is sent
@@ -184,9 +217,9 @@ class Notifier:
         return NoticeOutcome(listed, NoticeState.FAILED, problem_of(error), settled)
 
 
-def woomera_id(key: str) -> str:
-    """Return the id of an archived object: the same for every sweep that finds it."""
-    return f"swept-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+def woomera_id(work: str) -> str:
+    """Return the id of what was claimed: the same for every sweep that finds it, whichever copy it finds."""
+    return f"swept-{hashlib.sha256(work.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 
 
 def _envelope(record: CopyRecord | None, copy: Archived) -> Envelope:

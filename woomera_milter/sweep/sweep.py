@@ -6,7 +6,7 @@ suspiciously many, does any mail go out.
 
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from woomera_milter.message.size import (
 )
 from woomera_milter.store.answers import Listed
 from woomera_milter.store.claims import Claims
-from woomera_milter.store.documents import State
+from woomera_milter.store.documents import Claim, State
 from woomera_milter.store.objects import Store
 from woomera_milter.submission.once import problem_of
 from woomera_milter.sweep import copies
@@ -184,17 +184,26 @@ class Sweep:
             if self._ledger is not None and listed.key in self._ledger:
                 return NoticeOutcome(listed, NoticeState.ALREADY_DONE)
             claim = self._claims.find(listed.key)
+            if claim is None:
+                if not self._is_over(listed):
+                    return NoticeOutcome(listed, NoticeState.SMALL)
+                work = copies.work_of(self._archive, listed.key, Deadline(self._lease_s, "sweep.lease"))
+                claim = self._claims.find(work) if work != listed.key else None
             if claim and claim.state is State.DONE:
-                if self._ledger is not None and not dry_run:
-                    self._ledger.record(claim)
+                if not dry_run:
+                    self._note(claim, listed.key)
                 return NoticeOutcome(listed, NoticeState.ALREADY_DONE)
-            is_due = claim is not None or self._is_over(listed)
-            return NoticeOutcome(listed, NoticeState.DUE if is_due else NoticeState.SMALL)
+            return NoticeOutcome(listed, NoticeState.DUE)
         except WoomeraError as error:
             return NoticeOutcome(listed, NoticeState.FAILED, str(error), settled=False)
         except Exception as error:  # the boundary: one odd object does not end the sweep
             log.crashed(log.NO_QUEUE_ID, "failed", error)
             return NoticeOutcome(listed, NoticeState.FAILED, problem_of(error), settled=False)
+
+    def _note(self, done: Claim, key: str) -> None:
+        self._claims.repeat(done, key)
+        if self._ledger is not None:
+            self._ledger.record(replace(done, key=key))
 
     def _is_over(self, listed: Listed) -> bool:
         """Tell whether a copy is over the limit; only where its size leaves that open is it read."""

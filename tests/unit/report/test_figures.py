@@ -72,6 +72,7 @@ def test_sweeps_add_up_by_what_their_claims_came_to(bucket: MemoryStore) -> None
     leave(bucket, "processed/a.json", claim("done"))
     leave(bucket, "processed/b.json", claim("done", done_at="2026-11-22T12:00:00Z"), NOON - DAY)
     leave(bucket, "processed/c.json", claim("failed", reason="nobody can be told"))
+    leave(bucket, "processed/d.json", claim("done", is_repeated=True))
     leave(bucket, "processed/conditional-writes.json", {"about": "a probe", "nonce": "x"})
     statistics = gathered(bucket)
     assert view.document(statistics)["swept"] == {"notified": 1, "failed": 1}

@@ -32,7 +32,7 @@ SAMPLES: dict[str, object] = {
     "prefix": "archive/",
     "sha256": b"\xff" * 32,
     "copy": "archive/2026/11/24/host-1/a.eml",
-    "archived": "archive/2026/11/24/host-1/a.eml",
+    "work": "archive/2026/11/24/host-1/a.eml",
     "claim": "processed/a.json",
 }
 PARTS = {"YYYY": r"\d{4}", "MM": r"\d\d", "DD": r"\d\d", "N": r"\d+", "HASH": "[0-9a-f]{64}"}
@@ -73,3 +73,11 @@ def test_keys_of_messages_tell_their_day_and_strangers_none() -> None:
         "archive/2026/11/24/a",
     ):
         assert keys.day_of_message(stranger) is None
+
+
+def test_digest_in_a_key_is_that_of_copies_that_the_archive_moved_alone() -> None:
+    moved = keys.copy_key("archive/", "host-1", datetime(2026, 11, 24, 9, tzinfo=UTC), bytes(range(32)))
+
+    assert keys.digest_in(moved) == keys.digest_digits(bytes(range(32))) == bytes(range(16)).hex()
+    assert keys.digest_in("archive/2026/11/24/host-1/a.eml") is None
+    assert keys.digest_in(moved.replace("-0001", "-0001ff")) is None
