@@ -5,6 +5,7 @@ the same octets again to the same recipients, and each attempt may have been sto
 """
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -87,19 +88,36 @@ def newest_first(
                     tell_damaged(found)
                 elif found and (since is None or found.sidecar.received_at >= since):
                     of_day.append(found)
-            yield from sorted(of_day, key=lambda message: message.sidecar.received_at, reverse=True)
+            # Moments are stored to the second; within one, sendmail's queue ids go up.
+            yield from sorted(of_day, key=lambda it: (it.sidecar.received_at, it.key), reverse=True)
 
 
 def each_once(newest_first: Iterable[StoredMessage]) -> Iterator[StoredMessage]:
-    """Leave out an attempt at a message where a newer one is there, unless only the older was announced."""
-    all_attempts, announced = Attempts(), Attempts()
+    """Of the attempts at a message yield the newest that was announced, else the newest.
+
+    Whether a milter noticed that its MTA had hung up is a matter of luck, so an attempt that failed may be
+    newer than one that counts as announced: it waits for the attempts of the days before.
+    """
+    attempts, announced = Attempts(), Attempts()
+    waiting: deque[StoredMessage] = deque()
     for stored in newest_first:
         message, received_at = message_of(stored.sidecar), stored.sidecar.received_at
-        is_known = all_attempts.saw(message, received_at)
-        if stored.sidecar.announced:
-            is_known = announced.saw(message, received_at)
-        if not is_known:
-            yield stored
+        is_known = attempts.saw(message, received_at)
+        is_first_announced = stored.sidecar.announced and not announced.saw(message, received_at)
+        if is_known and is_first_announced:
+            waiting = deque(it for it in waiting if message_of(it.sidecar) != message)
+        if is_first_announced or not is_known:
+            waiting.append(stored)
+        while waiting and (
+            waiting[0].sidecar.announced or waiting[0].sidecar.received_at - received_at > 2 * _WITHIN
+        ):
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _is_apart(newer: StoredMessage, older: StoredMessage) -> bool:
+    """Whether they are so far apart that all attempts at the newer one have been seen."""
+    return newer.sidecar.received_at - older.sidecar.received_at > 2 * _WITHIN
 
 
 def find(store: Store, message_id: str) -> StoredMessage:

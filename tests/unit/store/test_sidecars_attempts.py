@@ -1,6 +1,7 @@
 """One message counts once, however often its client had to try, and two messages count twice."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import chain, count, product
 from typing import Any
 
 import pytest
@@ -40,8 +41,25 @@ def test_a_message_that_was_never_announced_is_there_once() -> None:
     assert shown(sidecar(1, announced=False), sidecar(2, announced=False)) == ["1"]
 
 
-def test_an_announced_message_is_there_though_a_later_attempt_failed() -> None:
-    assert shown(sidecar(1, announced=False), sidecar(2), sidecar(3)) == ["1", "2"]
+@pytest.mark.parametrize("outcomes", list(product([True, False], repeat=3)))
+def test_whatever_became_of_the_attempts_one_is_there_and_it_is_announced_if_any_is(
+    outcomes: tuple[bool, ...],
+) -> None:
+    """Newest first. A milter may have missed that its MTA had hung up, at any of them."""
+    attempts = [sidecar(hours, announced=outcome) for hours, outcome in enumerate(outcomes)]
+    assert shown(*attempts) == [str(outcomes.index(True) if True in outcomes else 0)]
+
+
+def test_an_attempt_that_failed_keeps_its_place_among_other_messages() -> None:
+    failed, other = sidecar(1, announced=False), sidecar(2, message_id="<2@example.com>")
+    assert shown(failed, other, sidecar(90)) == ["1", "2", "90"]
+    assert shown(failed, other, sidecar(3)) == ["2", "3"]
+
+
+def test_an_attempt_that_failed_is_shown_before_all_older_messages_are_read() -> None:
+    older = (sidecar(hours, message_id=f"<{hours}@example.com>") for hours in count(24))
+    found = each_once(chain([sidecar(0, announced=False)], older))
+    assert next(found).key == "0"
 
 
 @pytest.mark.parametrize(
