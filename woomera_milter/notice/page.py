@@ -76,14 +76,13 @@ class Pages:
 
 
 def _is_shown(linked: Linked, seen: frozenset[str]) -> bool:
-    in_its_place = linked.attachment.part.content_id in seen
-    return linked.link is not None and (in_its_place or _is_placeless_picture(linked, seen))
+    return linked.link is not None and (linked.link in seen or _is_placeless_picture(linked, seen))
 
 
 def _is_placeless_picture(linked: Linked, seen: frozenset[str]) -> bool:
     """Whether the sender meant it to be seen, and the text does not say where; it is shown below that."""
-    part = linked.attachment.part
-    return part.disposition == "inline" and linked.is_picture and part.content_id not in seen
+    is_inline = linked.attachment.part.disposition == "inline"
+    return is_inline and linked.is_picture and linked.link not in seen
 
 
 def _policy(style: str, origin: str) -> str:

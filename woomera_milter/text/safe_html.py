@@ -51,6 +51,7 @@ _ATTRIBUTE = re.compile(
 )
 _SCHEMES = {"http", "https", "mailto", "tel"}
 _TARGET = re.compile(r"(?:https?://|mailto:|tel:)[^\s]", re.IGNORECASE)
+_REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _SPAN = re.compile(r"[1-9][0-9]?")
 _ATTRIBUTES = {
     "*": {"dir"},
@@ -62,15 +63,15 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of the message that may be shown in its text."""
+    """A picture of the message that may be shown in its text; without a link, by its name."""
 
-    link: str
+    link: str | None
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SafeHtml:
-    """HTML that runs nothing and loads nothing but the pictures whose content ids are in `shown`."""
+    """HTML that runs nothing and loads nothing but the pictures whose links are in `shown`."""
 
     html: str
     shown: frozenset[str]
@@ -79,7 +80,10 @@ class SafeHtml:
 
 
 def safe_html(markup: str, pictures: Mapping[str, Picture]) -> SafeHtml:
-    """What of a sender's `markup` may be shown; `pictures`, by content id, take the place of `cid:` URLs."""
+    """What of a sender's `markup` may be shown.
+
+    `pictures` are found by what the markup may call them: Content-ID, Content-Location (RFC 2557) or name.
+    """
     body = _Body(pictures)
     body.feed(markup)
     links = {picture.link for picture in pictures.values()}
@@ -204,19 +208,38 @@ class _Body:
             self._output.append(f"</{element.name}>")
 
     def _picture(self, attributes: dict[str, str]) -> None:
-        scheme, _, rest = attributes.get("src", "").partition(":")
-        picture = self._pictures.get(unquote(rest)) if scheme.lower() == "cid" else None
+        source = attributes.get("src", "")
+        picture = _picture_of(source, self._pictures)
         alternative = attributes.get("alt", "")
-        if picture:
+        if picture and picture.link:
             alternative = html.escape(alternative or picture.name)
             self._output.append(f'<img src="{html.escape(picture.link)}" alt="{alternative}">')
-            self.shown.add(unquote(rest))
+            self.shown.add(picture.link)
             self.visible += 1
             return
-        self.has_remote_pictures = self.has_remote_pictures or scheme.lower() in ("http", "https")
+        if picture:
+            self._show(f"[{picture.name}]")
+            return
+        is_remote = _REMOTE.match(source) is not None
+        self.has_remote_pictures = self.has_remote_pictures or is_remote
         in_link = any(element.name == "a" for element in self._open)
         if alternative or in_link:
             self._show(f"[{alternative or 'picture'}]")
+
+
+def _picture_of(source: str, pictures: Mapping[str, Picture]) -> Picture | None:
+    """The picture that `source` means, by its Content-ID (RFC 2392), Content-Location or name.
+
+    Mailers that lose Content-IDs leave names, which begin most of them: `cid:image001.png@01DB7B6A`.
+    """
+    scheme, _, rest = source.partition(":")
+    references = [source, unquote(source)]
+    if scheme.lower() == "cid":
+        content_id = unquote(rest).strip("<> ")
+        references += [content_id, content_id.partition("@")[0]]
+    elif not _REMOTE.match(source):
+        references.append(re.split(r"[/\\]", unquote(source))[-1])
+    return next((pictures[it] for it in references if it and it in pictures), None)
 
 
 def _kept(name: str, attributes: dict[str, str]) -> str:

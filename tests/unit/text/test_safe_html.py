@@ -85,8 +85,35 @@ def test_picture_of_the_message_is_shown_in_its_place() -> None:
 
     link = LOGO.link.replace("&", "&amp;")
     assert safe.html == f'<p>a<img src="{link}" alt="logo.png">b</p>'
-    assert safe.shown == {"logo@example.com"}
+    assert safe.shown == {LOGO.link}
     assert not safe.remote_pictures
+
+
+@pytest.mark.parametrize(
+    ("source", "reference"),
+    [
+        ("page1.png", "page1.png"),
+        ("page%201.png", "page 1.png"),
+        ("http://fax.example.com/2.png", "http://fax.example.com/2.png"),
+        ("CID:a%2Bb@x", "a+b@x"),
+        ("cid:<a@x>", "a@x"),
+        ("cid:image001.png@01DB7B6A", "image001.png"),
+        ("images/logo.png", "logo.png"),
+        ("file:///C:\\Temp\\logo.png", "logo.png"),
+    ],
+)
+def test_picture_is_found_by_whatever_the_markup_calls_it(source: str, reference: str) -> None:
+    safe = safe_html(f'a<img src="{source}">', {reference: LOGO})
+
+    assert safe.shown == {LOGO.link}
+    assert not safe.remote_pictures
+
+
+def test_picture_without_a_link_is_told_by_its_name() -> None:
+    safe = safe_html('a <img src="cid:x" alt="Our logo">', {"x": Picture(None, "<logo>.png")})
+
+    assert safe.html == "a [&lt;logo&gt;.png]"
+    assert not safe.shown
 
 
 @pytest.mark.parametrize("source", ["http://tracker.example/1.gif", "https://tracker.example/1.gif"])
