@@ -88,8 +88,7 @@ def newest_first(
                     tell_damaged(found)
                 elif found and (since is None or found.sidecar.received_at >= since):
                     of_day.append(found)
-            # Moments are stored to the second; within one, sendmail's queue ids go up.
-            yield from sorted(of_day, key=lambda it: (it.sidecar.received_at, it.key), reverse=True)
+            yield from sorted(of_day, key=lambda it: it.sidecar.received_at, reverse=True)
 
 
 def each_once(newest_first: Iterable[StoredMessage]) -> Iterator[StoredMessage]:

@@ -76,12 +76,3 @@ def test_bucket_that_cannot_be_read_is_no_damaged_sidecar() -> None:
     store.put_octets(KEY, json.dumps(SIDECAR).encode())
     with pytest.raises(PermanentError, match="was refused"):
         list(sidecars.newest_first(store, None, raised))
-
-
-def test_of_messages_of_one_second_the_later_queue_id_is_newer() -> None:
-    store = MemoryStore()
-    for message_id in ("6AS8AZIT015863-60", "6AS8AZIT015871-11", "6AS8AYIT015860-90"):
-        sidecar = json.dumps(SIDECAR | {"id": message_id}).encode()
-        store.put_octets(f"messages/2026/11/24/{message_id}/envelope.json", sidecar)
-    found = [it.sidecar.id for it in sidecars.newest_first(store, None, raised)]
-    assert found == ["6AS8AZIT015871-11", "6AS8AZIT015863-60", "6AS8AYIT015860-90"]
