@@ -3,7 +3,8 @@
     WoomeraError
     ├── PermanentError       trying again unchanged cannot help      exit 78 (EX_CONFIG)
     │   ├── ConfigError      the configuration cannot work
-    │   └── DamagedError     a stored document is not what it should be
+    │   ├── DamagedError     a stored document is not what it should be
+    │   └── FrozenError      an object in an archive class of S3 cannot be read
     └── TemporaryError       the outside world failed, try later     exit 75 (EX_TEMPFAIL)
         └── DeadlineError    it took longer than it may
 
@@ -111,6 +112,10 @@ class DamagedError(PermanentError):
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem, remedy="see who wrote it, and mend or delete it", reason=Reason.DAMAGED)
+
+
+class FrozenError(PermanentError):
+    """An object lies in a storage class from which it has to be restored before anybody can read it."""
 
 
 class ConfigError(PermanentError):

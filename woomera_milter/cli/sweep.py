@@ -100,6 +100,7 @@ def _print(result: SweepResult, limit: int, *, as_json: bool) -> None:
             "already_done": result.already_done,
             "failed": [{"key": it.key, "reason": it.reason} for it in result.failed],
             "in_progress": result.in_progress,
+            "given_up": result.given_up,
             "due": result.due,
         }
         say_json(document)
@@ -124,6 +125,7 @@ def _print_table(result: SweepResult) -> None:
         "notified": result.notified,
         "already done": result.already_done,
         "in another sweep's hands": result.in_progress,
+        "given up, since nobody can read them": result.given_up,
         "due": result.due_count,
         "failed": len(result.failed),
     }

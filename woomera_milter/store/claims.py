@@ -125,16 +125,26 @@ class Claims:
         if done.work != key:
             self._store.create_json(self._key_of(key), written(replace(done, key=key, is_repeated=True)))
 
-    def fail(self, claim: Claim, accepted: list[str], reason: str, *, unsure: bool = False) -> Claim:
+    def fail(
+        self,
+        claim: Claim,
+        accepted: list[str],
+        reason: str,
+        *,
+        unsure: bool = False,
+        given_up_of: datetime | None = None,
+    ) -> Claim:
         """Record why it failed, and who is served all the same; the next sweep tries the rest.
 
-        `unsure`: some of the rest may be served too, since the relay never said.
+        `unsure`: some of the rest may be served too, since the relay never said. `given_up_of`: when the
+        copy was written that nothing can be made of.
         """
         failed = replace(
             claim,
             state=State.FAILED,
             accepted=_joined(claim.accepted, accepted),
             reason=reason,
+            given_up_of=rfc3339(given_up_of) if given_up_of else "",
             first_failed_at=claim.first_failed_at or _now(),
             # A hand-over whose end is known settles the question.
             may_repeat=unsure or (claim.may_repeat and claim.state is State.CLAIMED),

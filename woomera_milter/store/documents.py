@@ -224,6 +224,8 @@ class Claim:
     """Why it failed."""
     first_failed_at: MomentText | Literal[""] = ""
     """When it failed first."""
+    given_up_of: MomentText | Literal[""] = ""
+    """When the copy was written that cannot be read as it is: it is tried again once it is another."""
     done_at: MomentText | Literal[""] = ""
     """When it was done."""
     mail: dict[str, Any] = field(default_factory=dict)

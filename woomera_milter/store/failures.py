@@ -6,7 +6,7 @@ S3 API reference, "Error responses".
 from botocore.exceptions import ClientError
 
 from woomera_milter import aws
-from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
+from woomera_milter.errors import FrozenError, PermanentError, Reason, TemporaryError, WoomeraError
 
 # Credentials that rotated under us show as any of these; a session built anew reads the new ones.
 CREDENTIAL_ERRORS = frozenset(
@@ -36,7 +36,7 @@ _REMEDIES = {
     "storage.endpoint_url",
     "NotImplemented": "leave out what this server does not know: storage.encryption: bucket, "
     "storage.checksum: md5, no storage.tags, no storage.acl",
-    "InvalidObjectState": "the object is in Glacier: restore it (s3:RestoreObject), or let it rest",
+    "InvalidObjectState": "it is in Glacier: restore it (`aws s3api restore-object`), or let it rest",
     "NoSuchKey": "it was deleted, by the lifecycle perhaps",
     "404": "it was deleted, by the lifecycle perhaps",
     "ExpiredToken": _RENEWAL,
@@ -77,10 +77,12 @@ def explained(error: Exception, attempted: str) -> WoomeraError:
     # "Throttl": KMS names its own refusals as it likes (ThrottlingException, KMS.ThrottlingException).
     passes = code in _PASSING_CODES or status in _PASSING_STATUSES or "Throttl" in code
     permanent = (300 <= status < 500 or status == 501) and not passes
-    kind = (
+    kind: type[WoomeraError] = (
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )
     problem = f"{attempted} failed: {aws.in_words(error)}" + (f" ({status})" if status else "")
+    if code == "InvalidObjectState":
+        kind = FrozenError
     return kind(problem, remedy=_remedy(code, status), reason=Reason.STORE)
 
 

@@ -7,6 +7,7 @@ which is not sent unless the lease outlives the reply to it.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from woomera_milter import log
@@ -97,7 +98,7 @@ class ClaimedMail:
         """
         return self._claims.finish(self._claim, list(delivery.accepted), mail)
 
-    def fail(self, error: Exception) -> Claim | None:
+    def fail(self, error: Exception, *, given_up_of: datetime | None = None) -> Claim | None:
         """Record why it failed, and who is served all the same; the next run tries the rest.
 
         Return None where that cannot be recorded, which is logged: what failed first is what counts.
@@ -107,7 +108,13 @@ class ClaimedMail:
         crashed = self._claim.state is State.HANDING_OVER and not isinstance(error, WoomeraError)
         unsure = crashed or bool(delivery.unsure)
         try:
-            return self._claims.fail(self._claim, list(delivery.accepted), problem_of(error), unsure=unsure)
+            return self._claims.fail(
+                self._claim,
+                list(delivery.accepted),
+                problem_of(error),
+                unsure=unsure,
+                given_up_of=given_up_of,
+            )
         except WoomeraError as unrecorded:
             log.not_recorded(self.id, unrecorded.reason, str(unrecorded))
             return None

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from woomera_milter.clock import Deadline
-from woomera_milter.errors import PermanentError, Reason
+from woomera_milter.errors import PermanentError
 from woomera_milter.message import fields
 from woomera_milter.message.envelope import HIDDEN_IN_COPIES
 from woomera_milter.message.fields import (
@@ -28,6 +29,7 @@ from woomera_milter.store.answers import Listed
 from woomera_milter.store.documents import CopyRecord, validated
 from woomera_milter.store.keys import digest_digits, digest_in, record_key
 from woomera_milter.store.objects import Store
+from woomera_milter.sweep.unpacking import UnfitCopyError, opened
 
 _FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
 _MAX_HEADER_BYTES = 1024 * 1024
@@ -41,6 +43,13 @@ class Archived:
     message: SpooledMessage
     headers: Sequence[HeaderField]
     measured_bytes: int
+
+
+class Beginning(NamedTuple):
+    """The header fields of a copy, and whether it is compressed, so that its size tells nothing."""
+
+    headers: Sequence[HeaderField]
+    is_packed: bool
 
 
 def record_of(archive: Store, key: str) -> CopyRecord | None:
@@ -63,7 +72,7 @@ def work_of(archive: Store, key: str, deadline: Deadline) -> str:
         record = record_of(archive, key)
         if record is None or not record.by_us:
             return key
-        if fields.first(headers_of(archive, key, deadline), "Message-ID") is None:
+        if fields.first(beginning_of(archive, key, deadline).headers, "Message-ID") is None:
             return key
         digits = digest_in(key) or digest_digits(_sha256_of(archive, key, deadline))
     except PermanentError:
@@ -88,7 +97,7 @@ def fetch(
     message = SpooledMessage(spool)
     measure = Measure()
     try:
-        chunks = wire_form(archive.read(listed.key, deadline))
+        chunks = wire_form(opened(archive.read(listed.key, deadline))[1])
         section, body = _split(chunks)
         measure.feed(section)
         message.write(_without_hidden(section, by_us=by_us))
@@ -101,10 +110,11 @@ def fetch(
     return Archived(message, parse_header_block(section), measure.measured_bytes)
 
 
-def headers_of(archive: Store, key: str, deadline: Deadline) -> Sequence[HeaderField]:
-    """Return the header fields of a copy, of which no more is read than that takes; raise as `fetch` does."""
-    section, _ = _split(wire_form(archive.read(key, deadline)))
-    return parse_header_block(section)
+def beginning_of(archive: Store, key: str, deadline: Deadline) -> Beginning:
+    """Return what a copy begins with, of which no more is read than that takes; raise as `fetch` does."""
+    is_packed, chunks = opened(archive.read(key, deadline))
+    section, _ = _split(wire_form(chunks))
+    return Beginning(parse_header_block(section), is_packed)
 
 
 def _split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -116,10 +126,9 @@ def _split(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
             break
     end = header_section_end(start, 0, len(start))
     if end > _MAX_HEADER_BYTES:  # else a Bcc beyond the window would go unseen
-        raise PermanentError(
+        raise UnfitCopyError(
             f"the header section has more than {_MAX_HEADER_BYTES} bytes",
             remedy="see what it is; it cannot have come through sendmail",
-            reason=Reason.ARCHIVED,
         )
     mbox_line = MBOX_LINE.match(start[:end])
     return start[mbox_line.end() if mbox_line else 0 : end], _chained(start[end:], chunks)

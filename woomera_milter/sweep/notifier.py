@@ -17,7 +17,7 @@ from typing import Protocol
 
 from woomera_milter import config, log
 from woomera_milter.clock import Deadline, moment
-from woomera_milter.errors import PermanentError, Reason, WoomeraError
+from woomera_milter.errors import FrozenError, PermanentError, Reason, WoomeraError
 from woomera_milter.message import addresses, fields
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.notice import new_message
@@ -33,6 +33,7 @@ from woomera_milter.submission.mailer import Delivery, Mailer
 from woomera_milter.submission.once import ClaimedMail, RefusedError, problem_of
 from woomera_milter.sweep import copies
 from woomera_milter.sweep.copies import Archived
+from woomera_milter.sweep.unpacking import UnfitCopyError
 
 _RETRIED_FOR = timedelta(days=7)
 
@@ -46,6 +47,7 @@ class NoticeState(Enum):
     ALREADY_DONE = auto()
     IN_PROGRESS = auto()
     FAILED = auto()
+    GIVEN_UP = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,9 @@ class Notifier:
         if not isinstance(error, WoomeraError):
             log.crashed(log.NO_QUEUE_ID, "failed", error)
         log.not_notified(mail.id, error.reason if isinstance(error, WoomeraError) else Reason.INTERNAL)
-        failed = mail.fail(error)
-        settled = failed is not None and _failing_for(failed) > _RETRIED_FOR
+        is_given_up = isinstance(error, FrozenError | UnfitCopyError)
+        failed = mail.fail(error, given_up_of=listed.modified_at if is_given_up else None)
+        settled = failed is not None and (is_given_up or _failing_for(failed) > _RETRIED_FOR)
         return NoticeOutcome(listed, NoticeState.FAILED, problem_of(error), settled)
 
 

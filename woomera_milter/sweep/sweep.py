@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from woomera_milter import config, log
-from woomera_milter.clock import Deadline
-from woomera_milter.errors import WoomeraError
+from woomera_milter.clock import Deadline, rfc3339
+from woomera_milter.errors import FrozenError, WoomeraError
 from woomera_milter.message.rewriting import most_added_bytes
 from woomera_milter.message.size import (
     is_small_in_any_case,
@@ -30,6 +30,7 @@ from woomera_milter.submission.once import problem_of
 from woomera_milter.sweep import copies
 from woomera_milter.sweep.listing import ArchiveListing
 from woomera_milter.sweep.notifier import Ledger, NoticeOutcome, NoticeState, Notifier
+from woomera_milter.sweep.unpacking import MOST_TIMES, UnfitCopyError, is_packed_by_name
 from woomera_milter.sweep.watermark import SweepRange
 from woomera_milter.workers import in_parallel
 
@@ -47,11 +48,12 @@ class Failure:
 
 @dataclass(slots=True)
 class SweepResult:
-    """What a sweep did: `over_limit` = `notified` + `already_done` + `in_progress` + `failed` + `due_count`.
+    """What a sweep did.
 
-    `in_progress`: another sweep is at it. `due_count`: those left alone, for --dry-run or because there are
-    more than --limit allows (`too_many`); `due` names the first of them. `unsettled`: when those came that
-    the next sweep has to look at again.
+    `over_limit` = `notified` + `already_done` + `in_progress` + `failed` + `given_up` + `due_count`.
+    `in_progress`: another sweep is at it. `given_up`: an earlier one named them; they cannot be read.
+    `due_count`: those left alone, for --dry-run or because there are more than --limit allows (`too_many`);
+    `due` names the first of them. `unsettled`: when those came that the next sweep has to look at again.
     """
 
     scanned: int = 0
@@ -60,6 +62,7 @@ class SweepResult:
     already_done: int = 0
     in_progress: int = 0
     failed: list[Failure] = field(default_factory=list)
+    given_up: int = 0
     due_count: int = 0
     due: list[str] = field(default_factory=list)
     too_many: bool = False
@@ -76,6 +79,8 @@ class SweepResult:
                 self.in_progress += 1
             case NoticeState.FAILED:
                 self.failed.append(Failure(outcome.listed.key, outcome.reason))
+            case NoticeState.GIVEN_UP:
+                self.given_up += 1
             case NoticeState.DUE:
                 self.due_count += 1
             case NoticeState.SMALL:
@@ -175,7 +180,8 @@ class Sweep:
         return due
 
     def _may_be_due(self, listed: Listed, span: SweepRange) -> bool:
-        if is_small_in_any_case(listed.size_bytes, self._limit_bytes, self._allowance_bytes):
+        size_bytes = listed.size_bytes * (MOST_TIMES if is_packed_by_name(listed.key) else 1)
+        if is_small_in_any_case(size_bytes, self._limit_bytes, self._allowance_bytes):
             return False
         return span.new_since is None or listed.modified_at >= span.new_since
 
@@ -187,13 +193,14 @@ class Sweep:
             if claim is None:
                 if not self._is_over(listed):
                     return NoticeOutcome(listed, NoticeState.SMALL)
-                work = copies.work_of(self._archive, listed.key, Deadline(self._lease_s, "sweep.lease"))
+                work = copies.work_of(self._archive, listed.key, self._deadline())
                 claim = self._claims.find(work) if work != listed.key else None
             if claim and claim.state is State.DONE:
                 if not dry_run:
                     self._note(claim, listed.key)
                 return NoticeOutcome(listed, NoticeState.ALREADY_DONE)
-            return NoticeOutcome(listed, NoticeState.DUE)
+            is_given_up = claim is not None and self._is_given_up(claim, listed)
+            return NoticeOutcome(listed, NoticeState.GIVEN_UP if is_given_up else NoticeState.DUE)
         except WoomeraError as error:
             return NoticeOutcome(listed, NoticeState.FAILED, str(error), settled=False)
         except Exception as error:  # the boundary: one odd object does not end the sweep
@@ -205,20 +212,47 @@ class Sweep:
         if self._ledger is not None:
             self._ledger.record(replace(done, key=key))
 
-    def _is_over(self, listed: Listed) -> bool:
-        """Tell whether a copy is over the limit; only where its size leaves that open is it read."""
-        if is_surely_large(listed.size_bytes, self._limit_bytes):
+    def _is_given_up(self, claim: Claim, listed: Listed) -> bool:
+        """Tell whether it is the same copy that could not be read, and still cannot."""
+        if claim.state is not State.FAILED or claim.given_up_of != rfc3339(listed.modified_at):
+            return False
+        if listed.storage_class == "STANDARD":
             return True
-        deadline = Deadline(self._lease_s, "sweep.lease")
+        try:  # restored, it keeps its date and its class
+            copies.beginning_of(self._archive, listed.key, self._deadline())
+        except FrozenError:
+            return True
+        return False
+
+    def _deadline(self) -> Deadline:
+        return Deadline(self._lease_s, "sweep.lease")
+
+    def _is_over(self, listed: Listed) -> bool:
+        """Tell whether a copy is over the limit, or cannot be read, which its claim is to say.
+
+        Only where its size leaves that open is it read.
+        """
+        try:
+            return self._measures_over(listed)
+        except (FrozenError, UnfitCopyError):
+            return True
+
+    def _measures_over(self, listed: Listed) -> bool:
+        is_packed = is_packed_by_name(listed.key)
+        if is_surely_large(listed.size_bytes, self._limit_bytes) and not is_packed:
+            return True
+        deadline = self._deadline()
         record = copies.record_of(self._archive, listed.key)
         by_us = record is not None and record.by_us
         # Our own copies lack sendmail's trace header, which others' have.
         allowance_bytes = self._allowance_bytes if by_us else 0
         added_bytes = record.added_bytes if record else None
         if added_bytes is None:
-            added_bytes = most_added_bytes(copies.headers_of(self._archive, listed.key, deadline))
+            beginning = copies.beginning_of(self._archive, listed.key, deadline)
+            is_packed = is_packed or beginning.is_packed
+            added_bytes = most_added_bytes(beginning.headers)
         is_small = is_surely_small_by_us if by_us else is_surely_small
-        if is_small(listed.size_bytes, self._limit_bytes, allowance_bytes, added_bytes):
+        if not is_packed and is_small(listed.size_bytes, self._limit_bytes, allowance_bytes, added_bytes):
             return False
         copy = copies.fetch(self._archive, listed, self._spool, deadline)
         copy.message.close()
