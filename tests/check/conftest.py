@@ -1,6 +1,7 @@
 """Sound configurations of sendmail, of Woomera and of buckets, in which a test breaks one thing."""
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from rig.mta import sendmail_cf as rig_cf
 from rig.servers.faults import FaultProxy
 from rig.servers.s3 import Juicefs, Ministack, Moto, S3Server
 from woomera_milter.check import sendmail_cf
+from woomera_milter.check.bucket import s3
 from woomera_milter.check.finding import Finding
 from woomera_milter.check.sendmail_cf import SendmailCf
 from woomera_milter.config import Config
+from woomera_milter.store.inspection import Bucket
 
 SMTP_PORT = 2525
 MILTER, ARCHIVE = "unix:/run/woomera/milter.sock", "unix:/run/woomera/archive.sock"
@@ -147,3 +150,15 @@ def keys_in(server: S3Server) -> list[str]:
     found = [it["Key"] for it in client.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
     client.close()
     return found
+
+
+HOST = "host-1"
+
+
+def look_at_bucket(configuration: Config, now: datetime | None = None) -> list[Finding]:
+    """What `check` says of the bucket, as HOST sees it."""
+    bucket = Bucket(configuration.storage)
+    try:
+        return list(s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
+    finally:
+        bucket.close()

@@ -14,37 +14,12 @@ import pytest
 from rig.lab import BUCKET
 from rig.servers.faults import Answer, FaultProxy, Refuse, Rewrite
 from rig.servers.s3 import Moto, S3Server
-from woomera_milter.check.bucket import lifecycle, s3
-from woomera_milter.check.finding import Finding
-from woomera_milter.config import Config
 from woomera_milter.errors import TemporaryError
-from woomera_milter.store.inspection import Bucket
 from woomera_milter.store.keys import probe_key
 
-from .conftest import (
-    MESSAGES_RULE,
-    UPLOADS_RULE,
-    configuration_of,
-    configured,
-    keys_in,
-    make_sound,
-    rule,
-    the_trouble,
-    troubles,
-)
+from .conftest import HOST, configuration_of, keys_in, look_at_bucket, make_sound, the_trouble, troubles
 
-HOST = "host-1"
-NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-TAGGED = {"tags": {"team": "mail"}}
 KEY = probe_key(HOST)
-
-
-def look(configuration: Config, now: datetime | None = None) -> list[Finding]:
-    bucket = Bucket(configuration.storage)
-    try:
-        return list(s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
-    finally:
-        bucket.close()
 
 
 # The bucket.
@@ -53,12 +28,12 @@ def look(configuration: Config, now: datetime | None = None) -> list[Finding]:
 def test_sound_bucket_passes_and_nothing_is_left_in_it(ministack: S3Server) -> None:
     make_sound(ministack)
 
-    assert troubles(look(configuration_of(ministack))) == []
+    assert troubles(look_at_bucket(configuration_of(ministack))) == []
     assert keys_in(ministack) == []
 
 
 def test_server_without_conditions_and_settings_gets_warnings(juicefs: S3Server) -> None:
-    found = troubles(look(configuration_of(juicefs, encryption="none")))
+    found = troubles(look_at_bucket(configuration_of(juicefs, encryption="none")))
 
     assert {it.subject: it.status for it in found} == {
         "encryption": "warning",
@@ -70,20 +45,20 @@ def test_server_without_conditions_and_settings_gets_warnings(juicefs: S3Server)
 
 def test_server_that_takes_damaged_objects_is_a_failure(moto: S3Server) -> None:
     make_sound(moto)
-    found = the_trouble(look(configuration_of(moto)))
+    found = the_trouble(look_at_bucket(configuration_of(moto)))
 
     assert (found.status, found.subject) == ("failure", "digest")
 
 
 def test_missing_bucket_is_one_failure(ministack: S3Server) -> None:
-    found = the_trouble(look(configuration_of(ministack, bucket="no-such-bucket")))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, bucket="no-such-bucket")))
 
     assert (found.status, found.subject) == ("failure", "bucket")
 
 
 def test_bucket_of_another_region_is_a_failure(ministack: S3Server) -> None:
     make_sound(ministack)
-    found = the_trouble(look(configuration_of(ministack, region="eu-west-1")))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, region="eu-west-1")))
 
     assert (found.status, found.subject) == ("failure", "region")
     assert found.remedy == "set storage.region: us-east-1"
@@ -99,7 +74,7 @@ def test_bucket_of_another_region_is_a_failure(ministack: S3Server) -> None:
 )
 def test_clock_that_is_off_is_told(ministack: S3Server, off: timedelta, status: str) -> None:
     make_sound(ministack)
-    found = the_trouble(look(configuration_of(ministack), datetime.now(UTC) + off))
+    found = the_trouble(look_at_bucket(configuration_of(ministack), datetime.now(UTC) + off))
 
     assert (found.status, found.subject) == (status, "clock")
 
@@ -108,7 +83,7 @@ def test_server_that_is_down_is_an_error_that_may_pass(ministack: S3Server, prox
     proxy.set(Refuse())
 
     with pytest.raises(TemporaryError, match="nobody answers there"):
-        look(configuration_of(ministack, proxy.endpoint_url))
+        look_at_bucket(configuration_of(ministack, proxy.endpoint_url))
 
 
 # What the milter does, by its own code.
@@ -116,7 +91,7 @@ def test_server_that_is_down_is_an_error_that_may_pass(ministack: S3Server, prox
 
 def test_proxy_that_takes_small_bodies_only_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
     proxy.set(Answer(413, "RequestEntityTooLarge"), above_bytes=5_000_000)
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("failure", "store")
     assert "413" in found.detail
@@ -127,21 +102,21 @@ def test_server_that_refuses_a_header_of_the_milters_is_a_failure(
     ministack: S3Server, proxy: FaultProxy, header: str
 ) -> None:
     proxy.set(Answer(400, "InvalidArgument"), with_header=header)
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("failure", "store")
 
 
 def test_what_comes_back_damaged_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
     proxy.set(Rewrite(lambda it: it.replace(b"deleted", b"damaged", 1)), applies_to=f"GET /{BUCKET}/{KEY}")
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("failure", "read")
 
 
 def test_listing_that_does_not_go_on_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
     proxy.set(Answer(501, "NotImplemented"), applies_to="continuation-token=")
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("failure", "list")
 
@@ -149,7 +124,7 @@ def test_listing_that_does_not_go_on_is_a_failure(ministack: S3Server, proxy: Fa
 def test_listing_that_ends_too_soon_is_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
     ended = b"<IsTruncated>false"
     proxy.set(Rewrite(lambda it: it.replace(b"<IsTruncated>true", ended)), applies_to="list-type=2")
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("failure", "list")
     assert "sweeps would miss mail" in found.detail
@@ -163,6 +138,7 @@ def test_listing_that_ends_too_soon_is_a_failure(ministack: S3Server, proxy: Fau
     [
         (f"GET /{BUCKET}?lifecycle", "lifecycle", "s3:GetLifecycleConfiguration"),
         (f"GET /{BUCKET}?publicAccessBlock", "public access", "s3:GetBucketPublicAccessBlock"),
+        (f"GET /{BUCKET}?policy", "policy", "s3:GetBucketPolicy"),
         (f"GET /{BUCKET}/{KEY}", "read", "s3:GetObject"),
         (f"GET /{BUCKET}?list-type=2", "list", "s3:ListBucket"),
     ],
@@ -171,7 +147,7 @@ def test_missing_right_is_a_warning_that_names_it(
     ministack: S3Server, proxy: FaultProxy, request_line: str, subject: str, right: str
 ) -> None:
     proxy.set(Answer(403, "AccessDenied"), applies_to=request_line)
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("warning", subject)
     assert right in found.detail
@@ -180,7 +156,7 @@ def test_missing_right_is_a_warning_that_names_it(
 
 def test_credentials_that_may_not_store_are_a_failure(ministack: S3Server, proxy: FaultProxy) -> None:
     proxy.set(Answer(403, "AccessDenied"), applies_to="PUT ")
-    found = the_trouble(look(configuration_of(ministack, proxy.endpoint_url)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack, proxy.endpoint_url)))
 
     assert (found.status, found.subject) == ("failure", "store")
     assert "s3:PutObject" in found.remedy
@@ -189,7 +165,7 @@ def test_credentials_that_may_not_store_are_a_failure(ministack: S3Server, proxy
 def test_credentials_that_may_not_delete_are_enough(ministack: S3Server, proxy: FaultProxy) -> None:
     proxy.set(Answer(403, "AccessDenied"), applies_to="DELETE ")
 
-    assert troubles(look(configuration_of(ministack, proxy.endpoint_url))) == []
+    assert troubles(look_at_bucket(configuration_of(ministack, proxy.endpoint_url))) == []
     assert keys_in(ministack) == [KEY.replace(".txt", ".json"), KEY]
 
 
@@ -198,7 +174,7 @@ def test_credentials_that_may_not_look_at_the_bucket_still_learn_the_rest(
 ) -> None:
     proxy.set(Answer(403, "AccessDenied"), applies_to="HEAD ")
 
-    assert troubles(look(configuration_of(ministack, proxy.endpoint_url))) == []
+    assert troubles(look_at_bucket(configuration_of(ministack, proxy.endpoint_url))) == []
 
 
 @pytest.fixture
@@ -239,7 +215,7 @@ def grant(server: S3Server, *rights: str) -> dict[str, str]:
 
 def test_least_rights_store_and_all_others_are_named(enforcing_moto: S3Server) -> None:
     keys = grant(enforcing_moto, "s3:PutObject")
-    found = {it.subject: it for it in look(configuration_of(enforcing_moto, **keys))}
+    found = {it.subject: it for it in look_at_bucket(configuration_of(enforcing_moto, **keys))}
 
     assert found["store"].status == "pass"
     missing = {
@@ -250,6 +226,7 @@ def test_least_rights_store_and_all_others_are_named(enforcing_moto: S3Server) -
         "list": "s3:ListBucket",
         "default encryption": "s3:GetEncryptionConfiguration",
         "public access": "s3:GetBucketPublicAccessBlock",
+        "policy": "s3:GetBucketPolicy",
         "lifecycle": "s3:GetLifecycleConfiguration",
     }
 
@@ -262,12 +239,13 @@ def test_rights_that_are_named_are_enough_to_see_everything(enforcing_moto: S3Se
         "s3:ListBucket",
         "s3:GetEncryptionConfiguration",
         "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketPolicy",
         "s3:GetLifecycleConfiguration",
         "s3:GetBucketVersioning",
     )
 
     # moto verifies no digest, whatever the rights.
-    assert the_trouble(look(configuration_of(enforcing_moto, **keys))).subject == "digest"
+    assert the_trouble(look_at_bucket(configuration_of(enforcing_moto, **keys))).subject == "digest"
 
 
 # Encryption.
@@ -285,7 +263,7 @@ def test_header_that_overrides_the_buckets_own_key_is_a_warning(
     default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key}}
     client.put_bucket_encryption(Bucket=BUCKET, ServerSideEncryptionConfiguration={"Rules": [default]})
     try:
-        found = troubles(look(configuration_of(ministack, encryption=encryption)))
+        found = troubles(look_at_bucket(configuration_of(ministack, encryption=encryption)))
     finally:
         client.delete_bucket_encryption(Bucket=BUCKET)
         client.close()
@@ -293,12 +271,12 @@ def test_header_that_overrides_the_buckets_own_key_is_a_warning(
     assert [it.subject for it in found if "overrides" in it.detail] == ["default encryption"] * is_warned
 
 
-# Public access and lifecycle.
+# Public access.
 
 
 def test_block_with_a_gap_is_a_warning(ministack: S3Server) -> None:
     make_sound(ministack, block={"BlockPublicPolicy": False})
-    found = the_trouble(look(configuration_of(ministack)))
+    found = the_trouble(look_at_bucket(configuration_of(ministack)))
 
     assert (found.status, found.subject) == ("warning", "public access")
     assert "leaves BlockPublicPolicy off" in found.detail
@@ -310,127 +288,4 @@ def test_bucket_without_a_block_is_a_warning(ministack: S3Server) -> None:
     client.delete_public_access_block(Bucket=BUCKET)
     client.close()
 
-    assert the_trouble(look(configuration_of(ministack))).subject == "public access"
-
-
-@pytest.mark.parametrize(
-    "rules",
-    [
-        pytest.param([rule("", 30)], id="whole bucket"),
-        pytest.param([rule("messages/", 30), rule("archive/", 90)], id="archive longer"),
-        pytest.param([rule("messages/", 30), rule("messages/", 10, Status="Disabled")], id="disabled"),
-        pytest.param(
-            [rule("messages/", 30), rule("", 1, Filter={"Tag": {"Key": "a", "Value": "b"}})], id="of a tag"
-        ),
-        pytest.param(
-            [rule("messages/", 30), rule("archive/", 10), rule("processed/", 20)], id="records stay longer"
-        ),
-        pytest.param(
-            [
-                rule("messages/", 30),
-                rule("", 1, Filter={"And": {"Prefix": "messages/", "ObjectSizeLessThan": 9_000}}),
-            ],
-            id="of small ones",
-        ),
-        pytest.param(
-            [rule("", 30, Filter={"And": {"Prefix": "messages/", "ObjectSizeGreaterThan": 1_000_000}})],
-            id="of large ones",
-        ),
-        pytest.param([rule("", 30, Filter={"Tag": {"Key": "team", "Value": "mail"}})], id="of our tag"),
-        pytest.param(
-            [rule("messages/", 30, Transitions=[{"Days": 30, "StorageClass": "GLACIER"}])], id="archived late"
-        ),
-        pytest.param(
-            [rule("messages/", 30, Transitions=[{"Days": 1, "StorageClass": "GLACIER_IR"}])], id="cheaper"
-        ),
-        pytest.param(
-            [rule("messages/", 0, Expiration={"Date": NOW + timedelta(days=30)})], id="of a date, in time"
-        ),
-    ],
-)
-def test_lifecycle_that_keeps_messages_as_long_as_it_should_passes(rules: list[dict[str, Any]]) -> None:
-    assert troubles(lifecycle.judge([*rules, UPLOADS_RULE], configured(storage=TAGGED), NOW)) == []
-
-
-@pytest.mark.parametrize(
-    ("rules", "status", "words"),
-    [
-        pytest.param([rule("archive/", 30)], "warning", "no rule deletes large messages", id="none"),
-        pytest.param(
-            [rule("messages/", 10)], "warning", "after 10d, and storage.retention says 30d", id="sooner"
-        ),
-        pytest.param(
-            [rule("messages/", 60)], "warning", "after 60d, and storage.retention says 30d", id="later"
-        ),
-        pytest.param(
-            [rule("messages/", 30), rule("archive/", 30), rule("processed/", 20)],
-            "failure",
-            "sweeps would notify people again",
-            id="records go",
-        ),
-        pytest.param(
-            [rule("", 30, Filter={"And": {"Prefix": "messages/", "ObjectSizeLessThan": 1_000_000}})],
-            "warning",
-            "no rule deletes large messages",
-            id="large ones stay",
-        ),
-        pytest.param(
-            [rule("messages/", 0, Expiration={"Date": NOW - timedelta(days=30)})],
-            "warning",
-            "after 0s",
-            id="of a date that is past",
-        ),
-        pytest.param(
-            [rule("messages/", 30, Transitions=[{"Days": 3, "StorageClass": "GLACIER"}])],
-            "failure",
-            "into an archive class after 3d, while links live 7d",
-            id="archived before links end",
-        ),
-        pytest.param(
-            [rule("messages/", 30, Transitions=[{"Date": NOW, "StorageClass": "DEEP_ARCHIVE"}])],
-            "failure",
-            "into an archive class after 0s",
-            id="archived at once",
-        ),
-        pytest.param(
-            [rule("messages/", 30, Transitions=[{"Days": 14, "StorageClass": "GLACIER"}])],
-            "warning",
-            "`woomera resend` cannot read them",
-            id="archived after links end",
-        ),
-    ],
-)
-def test_what_is_wrong_with_the_lifecycle_is_one_line(
-    rules: list[dict[str, Any]], status: str, words: str
-) -> None:
-    found = the_trouble(lifecycle.judge([*rules, UPLOADS_RULE], configured(storage=TAGGED), NOW))
-
-    assert (found.status, found.subject) == (status, "lifecycle")
-    assert words in found.detail
-
-
-@pytest.mark.parametrize("days", [None, 1])
-def test_versions_that_stay_are_a_warning(ministack: S3Server, days: int | None) -> None:
-    noncurrent = {"NoncurrentVersionExpiration": {"NoncurrentDays": days}} if days else {}
-    make_sound(ministack, rule("messages/", 30, **noncurrent), UPLOADS_RULE)
-    client = ministack.client()
-    client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    try:
-        found = troubles(look(configuration_of(ministack)))
-    finally:
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
-        client.close()
-
-    assert [it.subject for it in found] == ([] if days else ["versions"])
-
-
-def test_incomplete_uploads_that_stay_are_a_warning(ministack: S3Server) -> None:
-    make_sound(ministack, MESSAGES_RULE)
-
-    assert the_trouble(look(configuration_of(ministack))).subject == "incomplete uploads"
-
-
-def test_prefix_of_ours_counts(ministack: S3Server) -> None:
-    make_sound(ministack, rule("woomera/messages/", 30), UPLOADS_RULE)
-
-    assert troubles(look(configuration_of(ministack, prefix="woomera/"))) == []
+    assert the_trouble(look_at_bucket(configuration_of(ministack))).subject == "public access"

@@ -88,7 +88,8 @@ def rights(stack: Stack) -> Iterator[dict[str, Any]]:
 
 
 def sweep(host: Host) -> None:
-    host.jobs.archive(token_hex(4), over_limit(), recipients=["one@example.org"])
+    name = token_hex(4)
+    host.jobs.archive(name, over_limit(subject=name), recipients=["one@example.org"])
     run(host, "sweep", "--full")
 
 

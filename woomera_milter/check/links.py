@@ -71,7 +71,7 @@ def _right_link(stranger: OpenerDirector, link: str) -> Finding:
     subject, host = "link", urlsplit(link).hostname
     status, body = _fetch(stranger, link)
     if status == 200 and body == PROBE:
-        return passed(subject, f"a stranger can open one, at {host}")
+        return passed(subject, f"a stranger can open one, at {host} (tried from this host, now)")
     if status >= 500:
         return _out_of_order(subject, status)
     code = re.search(rb"<Code>(\w{1,60})</Code>", body)

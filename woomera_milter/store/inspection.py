@@ -18,6 +18,7 @@ from woomera_milter.errors import WoomeraError
 from woomera_milter.store import failures
 from woomera_milter.store.answers import http_date
 from woomera_milter.store.connection import S3Connection
+from woomera_milter.store.objects import json_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import PutObjectOutputTypeDef
@@ -112,6 +113,14 @@ class Bucket:
             lambda client: client.get_bucket_lifecycle_configuration(Bucket=self._bucket),
         )
         return list(answer.get("Rules", []))
+
+    def policy_statements(self) -> Sequence[Mapping[str, Any]]:
+        """Return the statements of the bucket's policy."""
+        attempted = "looking at the bucket's policy"
+        answer = self._ask(attempted, lambda client: client.get_bucket_policy(Bucket=self._bucket))
+        policy = json_of(answer.get("Policy", "").encode(), attempted)
+        found = policy.get("Statement", []) if isinstance(policy, dict) else []
+        return [it for it in (found if isinstance(found, list) else [found]) if isinstance(it, dict)]
 
     def name_of(self, key: str) -> str:
         """Return the URL by which people and tools name the object."""

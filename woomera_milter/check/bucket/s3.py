@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from woomera_milter import config
-from woomera_milter.check.bucket import lifecycle, probe
+from woomera_milter.check.bucket import lifecycle, policy, probe
 from woomera_milter.check.finding import Finding, failed, failure, is_denied, passed, unseen, warning
 from woomera_milter.errors import WoomeraError
 from woomera_milter.store.inspection import Bucket, BucketGreeting, code_of
@@ -26,6 +26,7 @@ def look(bucket: Bucket, configuration: config.Config, host: str, now: datetime)
     yield from probe.look(bucket, S3Store(configuration.storage, 1), configuration, host)
     yield from _overridden_encryption(bucket, configuration.storage)
     yield _public_access(bucket)
+    yield from policy.look(bucket, configuration)
     yield from lifecycle.look(bucket, configuration, now)
 
 
