@@ -143,7 +143,9 @@ def test_pictures_of_the_message_are_said_to_be_shown_where_they_are() -> None:
         link = f"https://files.example/{number}"
         return linked(f"{number}.png", content_type, 9, link, disposition=disposition, content_id=content_id)
 
-    body = SafeHtml("<p>a</p>", frozenset({"in-text"}), remote_pictures=False, truncated=False)
+    body = SafeHtml(
+        "<p>a</p>", frozenset({"https://files.example/1"}), remote_pictures=False, truncated=False
+    )
     pictures = [
         picture(1, "in-text", "inline"),
         picture(2, "nowhere", "inline"),
