@@ -8,6 +8,6 @@ from woomera_milter.message.mime.tree import WINDOW_BYTES, Part
 def attachments(fd: int, root: Part, *, window_bytes: int = WINDOW_BYTES) -> list[Attachment]:
     """Return them in the order of the message."""
     return [
-        Attachment(part, name, part.content_type, decoded_size_bytes(fd, part, window_bytes=window_bytes))
-        for part, name in named_attachments(fd, root)
+        named.attachment(decoded_size_bytes(fd, named.part, window_bytes=window_bytes))
+        for named in named_attachments(fd, root)
     ]

@@ -17,7 +17,7 @@ _PICTURE_TYPES = frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg"
 class Linked:
     """An attachment, and its key and link where it has any; `is_shown` if the page shows it.
 
-    Templates, people's own among them, name it by name, kind, size, link and is_shown.
+    Templates, people's own among them, name it by name, kind, size, link and is_shown; the page's by about.
     """
 
     attachment: Attachment
@@ -32,8 +32,14 @@ class Linked:
 
     @property
     def kind(self) -> str:
-        """What people call a file of its type."""
-        return wording.kind(self.attachment.content_type)
+        """What people call a file of its type, and what else they need to know of it."""
+        return wording.one_line(self.about)
+
+    @property
+    def about(self) -> str:
+        """The same for the page, on which no address becomes a link by itself: so they stay whole."""
+        kind, note = wording.kind(self.attachment.content_type), self.attachment.note
+        return f"{kind}: {note}" if note else kind
 
     @property
     def size(self) -> str:

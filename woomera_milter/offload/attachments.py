@@ -9,7 +9,7 @@ from functools import partial
 from woomera_milter import config
 from woomera_milter.clock import Deadline
 from woomera_milter.errors import DeadlineError, WoomeraError
-from woomera_milter.message.mime.attachments import Attachment, named_attachments
+from woomera_milter.message.mime.attachments import Attachment, NamedPart, named_attachments
 from woomera_milter.message.mime.transfer import decoded_chunks, decoded_size_bytes
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.message.spool import SpooledMessage
@@ -39,10 +39,9 @@ class AttachmentUploads:
         last_linked = self._settings.max_attachments if are_linked and self._settings.attachments else 0
         begun: list[Upload] = []
         try:
-            named = named_attachments(source.message.fileno(), root)
-            for number, (part, name) in enumerate(named, 1):
+            for number, named in enumerate(named_attachments(source.message.fileno(), root), 1):
                 deadline.check("reading attachments")
-                begun.append(self._begun(source, number, part, name, deadline, number <= last_linked))
+                begun.append(self._begun(source, number, named, deadline, number <= last_linked))
         except BaseException:
             for upload in begun:
                 upload.cancel()
@@ -50,14 +49,14 @@ class AttachmentUploads:
         return begun
 
     def _begun(
-        self, source: Source, number: int, part: Part, name: str, deadline: Deadline, is_linked: bool
+        self, source: Source, number: int, named: NamedPart, deadline: Deadline, is_linked: bool
     ) -> Upload:
-        decoded = _decoded(source, part, deadline) if is_linked else None
+        decoded = _decoded(source, named.part, deadline) if is_linked else None
         if decoded is None:
-            size_bytes = decoded_size_bytes(source.message.fileno(), part, window_bytes=WINDOW_BYTES)
-            return Upload(Attachment(part, name, part.content_type, size_bytes))
-        attachment = Attachment(part, name, part.content_type, decoded.size_bytes)
-        key = attachment_key(source.id, source.received_at, number, name)
+            size_bytes = decoded_size_bytes(source.message.fileno(), named.part, window_bytes=WINDOW_BYTES)
+            return Upload(named.attachment(size_bytes))
+        attachment = named.attachment(decoded.size_bytes)
+        key = attachment_key(source.id, source.received_at, number, attachment.name)
         return Upload(
             attachment,
             self._workers.begin(decoded, partial(self._store_one, key, attachment, decoded, deadline)),

@@ -42,7 +42,7 @@ def one_line(text: str, max_chars: int = _MAX_LINE_CHARS) -> str:
 def size(size_bytes: int) -> str:
     """In KB, MB or GB of 1024, as SES counts; no line breaks between number and unit."""
     if size_bytes < 1024:
-        return f"{size_bytes}{NO_BREAK_SPACE}bytes"
+        return f"{size_bytes}{NO_BREAK_SPACE}{'byte' if size_bytes == 1 else 'bytes'}"
     units = {"KB": 1024, "MB": 1024**2, "GB": 1024**3}
     unit = next((it for it in units if round(size_bytes / units[it], 1) < 1024), "GB")
     return f"{size_bytes / units[unit]:.1f}".removesuffix(".0") + NO_BREAK_SPACE + unit

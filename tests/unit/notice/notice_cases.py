@@ -44,10 +44,11 @@ def linked(
     *,
     disposition: str = "attachment",
     content_id: str = "",
+    note: str = "",
 ) -> Linked:
     """An attachment whose part says the same of it."""
     part = Part(content_type, None, "base64", disposition, name, content_id, 0, size_bytes)
-    return Linked(Attachment(part, name, content_type, size_bytes), link=link)
+    return Linked(Attachment(part, name, content_type, size_bytes, note), link=link)
 
 
 COMPOSER = Composer(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))

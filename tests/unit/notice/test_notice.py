@@ -95,6 +95,7 @@ def test_same_facts_make_the_same_notice() -> None:
     ("size_bytes", "told"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
         (1023, "1023 bytes"),
         (1024, "1 KB"),
         (1024 * 1024 - 1, "1 MB"),
@@ -108,6 +109,15 @@ def test_sizes_are_told_as_ses_counts_them(size_bytes: int, told: str) -> None:
     original = replace(ORIGINAL, attachments=[linked("data.bin", "application/x-data", size_bytes)])
     text, _ = parts(COMPOSER.compose(original, NO_PAGE, EXPIRES_AT))
     assert f"data.bin (application/x-data, {told})" in text
+
+
+def test_what_else_is_to_be_known_of_an_attachment_stands_beside_its_kind_and_makes_no_link() -> None:
+    note = "lies at https://files.example.com/x.pdf"
+    original = replace(ORIGINAL, attachments=[linked("x.pdf", "application/pdf", 3, note=note)])
+    text, html = parts(COMPOSER.compose(original, NO_PAGE, EXPIRES_AT))
+    told = "PDF document: lies at https:// files.example.com/x.pdf, 3 bytes"
+    assert f"- x.pdf ({told})" in text
+    assert told in Page(html).text
 
 
 def test_message_one_byte_over_the_limit_is_said_to_be_just_over_it() -> None:

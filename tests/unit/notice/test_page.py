@@ -124,6 +124,14 @@ def test_what_is_missing_from_the_text_is_said_plainly(body: BodyText | SafeHtml
     assert words in rendered(body)
 
 
+def test_what_else_is_to_be_known_of_an_attachment_is_told_with_addresses_whole_but_no_links() -> None:
+    attachment = linked("x.pdf", "application/pdf", 3, note="lies at https://files.example.com/<x>.pdf")
+    html = rendered(original=replace(MESSAGE, attachments=[attachment]))
+
+    assert "PDF document: lies at https://files.example.com/&lt;x&gt;.pdf, 3 bytes" in html
+    assert 'href="https://files.example.com' not in html
+
+
 def test_attachments_without_a_link_of_their_own_are_said_to_be_in_the_message() -> None:
     html = rendered(original=replace(MESSAGE, attachments=[PLAN, linked("b.pdf", "application/pdf", 3 * MB)]))
 

@@ -17,20 +17,38 @@ from woomera_milter.text.file_names import DistinctNames, safe_file_name
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A leaf that is not the message's text; `name` is safe and distinct, `size_bytes` exact."""
+    """A leaf that is not the message's text; `name` is safe and distinct, `size_bytes` exact.
+
+    `content_type` is what it is told and served as, `note` what else people need to know of it, often "".
+    """
 
     part: Part
     name: str
     content_type: str
     size_bytes: int
+    note: str = ""
 
 
-def named_attachments(fd: int, root: Part) -> list[tuple[Part, str]]:
-    """Every leaf that is not the message's text, inline ones too, and its name, in the message's order."""
+@dataclass(frozen=True, slots=True)
+class NamedPart:
+    """An attachment before its octets are gone through, which alone tells its size."""
+
+    part: Part
+    name: str
+    content_type: str
+    note: str = ""
+
+    def attachment(self, size_bytes: int) -> Attachment:
+        """Give the attachment, of which `size_bytes` is the decoded size."""
+        return Attachment(self.part, self.name, self.content_type, size_bytes, self.note)
+
+
+def named_attachments(fd: int, root: Part) -> list[NamedPart]:
+    """Every leaf that is not the message's text, inline ones too, in the message's order."""
     body_starts = {leaf.start for leaf in body_leaves(root)}
     names = DistinctNames()
     return [
-        (part, names.distinct(_file_name(fd, part)))
+        NamedPart(part, names.distinct(_file_name(fd, part)), part.content_type)
         for part in _leaves(root)
         if part.start not in body_starts
     ]
