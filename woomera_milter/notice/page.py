@@ -6,8 +6,6 @@ Content-Security-Policy stops whatever got past that.
 """
 
 import hashlib
-import html
-import re
 from base64 import b64encode
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,14 +17,12 @@ from woomera_milter import config
 from woomera_milter.message.mime.body import BodyText
 from woomera_milter.notice.original import Linked, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
-from woomera_milter.text import wording
+from woomera_milter.text import web_addresses, wording
 from woomera_milter.text.safe_html import Picture, SafeHtml
 
 TEMPLATE = "index.html"
 _MAX_ADDRESSES_CHARS = 2_000
 _MAX_ATTACHMENTS = 1_000
-
-_URL = re.compile(r"""https?://[^\s<>"']*[^\s<>"'.,;:!?)\]}]""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +54,7 @@ class Pages:
             "to": wording.one_line(headers.to, _MAX_ADDRESSES_CHARS),
             "cc": wording.one_line(headers.cc, _MAX_ADDRESSES_CHARS),
             "message_link": letter.message_link,
-            "letter": _with_links(body.text) if isinstance(body, BodyText) else Markup(body.html),  # noqa: S704
+            "letter": Markup(web_addresses.linked(body.text) if isinstance(body, BodyText) else body.html),  # noqa: S704
             "is_text": isinstance(body, BodyText),
             "is_cut": body.truncated,
             "has_remote_pictures": isinstance(body, SafeHtml) and body.remote_pictures,
@@ -101,18 +97,6 @@ def _policy(style: str, origin: str) -> str:
 def _origin(link: str) -> str:
     url = urlsplit(link)
     return f"{url.scheme}://{url.netloc}"
-
-
-def _with_links(text: str) -> Markup:
-    """Plain text as HTML, in which web addresses can be followed."""
-    pieces: list[str] = []
-    position = 0
-    for url in _URL.finditer(text):
-        address = html.escape(url[0])
-        pieces.append(html.escape(text[position : url.start()]))
-        pieces.append(f'<a href="{address}" rel="noopener noreferrer nofollow">{address}</a>')
-        position = url.end()
-    return Markup("".join([*pieces, html.escape(text[position:])]))  # noqa: S704 - all of it is escaped
 
 
 _SAMPLE_HTML = SafeHtml("<p>Here are the plans.</p>", frozenset(), remote_pictures=True, truncated=True)
