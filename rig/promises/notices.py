@@ -95,6 +95,9 @@ def read_notice(octets: bytes) -> Notice:
     types = [part.get_content_type() for part in parts if isinstance(part, Message)]
     require(types == ["text/plain", "text/html"], f"the parts of the notice are {types}")
     text, html = (_decoded(part) for part in parts if isinstance(part, Message))
+    for anchor in re.findall(r"<a\s[^>]*href=[^>]*>", html):
+        is_tracked = "ses:no-track" not in anchor and "mailto:" not in anchor
+        require(not is_tracked, f"SES may rewrite a link of the notice: {anchor[:60]}")
     return Notice(octets, tuple(fields), text, html)
 
 

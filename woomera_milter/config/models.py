@@ -19,6 +19,7 @@ from woomera_milter.config.names import (
     ExistingFile,
     ExistingFolder,
     Folder,
+    Headers,
     KeyPairId,
     Mailer,
     MailHost,
@@ -145,6 +146,7 @@ class Mail(Section):
     password: Password | None = None
     region: Region | None = None
     endpoint_url: Endpoint | None = None
+    headers: Headers = {}
 
 
 class Sweep(Section):

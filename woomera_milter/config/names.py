@@ -22,6 +22,12 @@ _HOST = rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*"
 _ATOM = r"[\w!#$%&'*+/=?^`{|}~-]+"
 _ADDRESS = rf"(?=.{{1,64}}@){_ATOM}(\.{_ATOM})*@{_HOST}"
 _RESERVED_BUCKETS = r"^xn--|^sthree-|^amzn-s3-demo-|-s3alias$|--ol-s3$|\.mrap$|--x-s3$|--table-s3$"
+_OWN_FIELD = re.compile(
+    r"from|sender|to|cc|bcc|reply-to|subject|date|message-id|references|in-reply-to|mime-version|content-.*"
+    r"|received|return-path|resent-.*|dkim-signature|auto-submitted|x-woomera-id"
+)
+_FIELD_NAME, _FIELD_TEXT = re.compile(r"[!-9;-~]{1,76}"), re.compile(r"[!-~](?:[ -~]{0,898}[!-~])?")
+_MOST_HEADER_BYTES = 1024  # what a notice has room for
 _TAG, _TAG_KEY, _TAG_VALUE, _MOST_TAGS = re.compile(r"[\w +\-=.:/@]+"), 128, 256, 10
 _MAX_UNIX_SOCKET_OCTETS = 107  # sun_path of unix(7) is 108 with its final NUL
 
@@ -217,6 +223,24 @@ def _parse_tags(value: object) -> dict[str, str]:
     return tags
 
 
+def _parse_headers(value: object) -> dict[str, str]:
+    """Header fields (RFC 5322 section 2.2) of one's own; those that a mail has anyway are Woomera's."""
+    remedy = "write each as NAME: VALUE, such as X-SES-CONFIGURATION-SET: NAME"
+    if not isinstance(value, dict):
+        raise wrong(value, "a mapping of header fields", remedy)
+    fields = {str(name): text if isinstance(text, str) else str(text) for name, text in value.items()}
+    for name, text in fields.items():
+        if not (_FIELD_NAME.fullmatch(name) and _FIELD_TEXT.fullmatch(text)):
+            raise wrong(f"{name}: {text}", "a header field in ASCII, on one line", remedy)
+        if _OWN_FIELD.fullmatch(name.lower()):
+            raise wrong(name, "a field of your own", f"leave it to Woomera; {remedy}")
+    if len({name.lower() for name in fields}) < len(fields):
+        raise wrong(", ".join(fields), "a mapping of fields that are there once", "leave one of them out")
+    if sum(len(name) + len(text) + 4 for name, text in fields.items()) > _MOST_HEADER_BYTES:
+        raise wrong("all of them", f"within {_MOST_HEADER_BYTES} characters", "leave some out")
+    return fields
+
+
 Email = Annotated[str, BeforeValidator(parse_email)]
 MailHost = Annotated[str, BeforeValidator(_parse_mail_host)]
 Port = Annotated[int, whole_number(1, 65535)]
@@ -233,6 +257,7 @@ Domain = Annotated[str, matching(_HOST, "a host name", "write it alone, such as 
 KeyPairId = Annotated[
     str, matching(r"[A-Z0-9]{8,32}", "the id of a CloudFront public key", "write it as CloudFront shows it")
 ]
+Headers = Annotated[dict[str, str], BeforeValidator(_parse_headers)]
 Tags = Annotated[dict[str, str], BeforeValidator(_parse_tags)]
 ExistingFolder = Annotated[
     Path,

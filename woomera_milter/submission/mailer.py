@@ -9,9 +9,9 @@ import random
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Protocol, Self
 
 from woomera_milter import config
@@ -26,6 +26,7 @@ MAX_RECIPIENTS = 50  # what SES takes in one transaction
 # SES counts its sending rate by the second; a daily quota that is used up outlasts any wait of ours.
 PAUSES_S = (0.5, 1, 2, 4, 8)
 
+_FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
 _ADDRESS_IN_TEXT = re.compile(r"\S+@\S+")
 
 # RFC 5321 section 4.1.2, but that dots may come doubled or last in a local-part, as they do.
@@ -109,16 +110,24 @@ def from_config(
     """Return the mailer that `mail` describes. Raise PermanentError where SES cannot be set up."""
     mail = configuration.mail
     transport = Ses(mail, configuration.storage) if mail.via == "ses" else Smtp(mail)
-    return TransportMailer(transport, pause, jitter)
+    return TransportMailer(transport, pause, jitter, mail.headers)
 
 
 class TransportMailer:
     """Sends by one transport, and waits a little where the server asks for it."""
 
     def __init__(
-        self, transport: Transport, pause: Callable[[float], object], jitter: Callable[[], float]
+        self,
+        transport: Transport,
+        pause: Callable[[float], object],
+        jitter: Callable[[], float],
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """`pause` waits for so many seconds; `jitter` returns numbers between 0 and 1."""
+        """`pause` waits for so many seconds; `jitter` returns numbers between 0 and 1.
+
+        `headers` are fields that each message gets, in place of its own of the same name.
+        """
+        self._headers = headers
         self._transport = transport
         self._pause = pause
         self._jitter = jitter
@@ -132,6 +141,7 @@ class TransportMailer:
         may_send: Callable[[], object] = lambda: None,
     ) -> Delivery:
         """As Mailer says."""
+        message = _with_fields(message, self._headers)
         progress = _Progress(envelope_sender, recipients)
         pauses = iter(PAUSES_S)
         while progress.batches:
@@ -232,6 +242,17 @@ class _Progress:
 
     def delivery(self, unsure: Sequence[str] = ()) -> Delivery:
         return Delivery(tuple(self.accepted), tuple(self._refused), tuple(unsure))
+
+
+def _with_fields(message: bytes, fields: Mapping[str, str]) -> bytes:
+    if not fields:
+        return message
+    section, _, body = message.partition(b"\r\n\r\n")
+    ours = {name.lower().encode() for name in fields}
+    kept = _FIELD_START.split(section + b"\r\n")
+    kept = [field for field in kept if field.partition(b":")[0].strip().lower() not in ours]
+    added = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+    return b"".join([added.encode(), *kept, b"\r\n", body])
 
 
 def _problem(what: str, address: str) -> str:

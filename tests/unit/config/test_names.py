@@ -138,3 +138,29 @@ def test_unknown_time_zones_are_refused(name: str) -> None:
 def test_a_time_zone_is_one_that_times_can_be_shown_in() -> None:
     loaded = config.validate({**MINIMAL, "report": {"timezone": "Europe/Berlin"}}, "config.yaml")
     assert loaded.report.timezone == ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        (["X-A: b"], "a mapping of header fields"),
+        ({"X-A": "b\r\nBcc: eve@example.org"}, "on one line"),
+        ({"X A": "b"}, "on one line"),
+        ({"X-A": ""}, "on one line"),
+        ({"X-A": "é"}, "in ASCII"),
+        ({"X-Woomera-ID": "1"}, "a field of your own"),
+        ({"content-type": "text/html"}, "a field of your own"),
+        ({"X-A": "1", "x-a": "2"}, "there once"),
+        ({"X-A": "b" * 500, "X-B": "c" * 520}, "within 1024 characters"),
+    ],
+)
+def test_headers_that_a_mail_cannot_have_are_refused(headers: object, words: str) -> None:
+    (problem,) = problems_of(MINIMAL | {"mail": {"headers": headers}})
+    assert "mail.headers" in problem
+    assert words in problem
+
+
+def test_headers_are_taken_as_they_are() -> None:
+    headers = {"X-SES-CONFIGURATION-SET": "notices", "X-Number": 7}
+    taken = config.validate(MINIMAL | {"mail": {"headers": headers}}, "config.yaml").mail.headers
+    assert taken == {"X-SES-CONFIGURATION-SET": "notices", "X-Number": "7"}

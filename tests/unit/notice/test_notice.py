@@ -1,5 +1,6 @@
 """The notice tells the truth, to readers of either of its parts, and is safe for SES."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta, timezone
 
@@ -46,6 +47,15 @@ def test_html_leads_to_the_page_first_and_to_the_message_always() -> None:
     targets = Page(parts(COMPOSER.compose(ORIGINAL, BOTH_LINKS, EXPIRES_AT, 400))[1]).targets
     assert targets[:2] == [PAGE_LINK, MESSAGE_LINK]
     assert Page(parts(COMPOSER.compose(ORIGINAL, NO_PAGE, EXPIRES_AT, 400))[1]).targets[0] == MESSAGE_LINK
+
+
+@pytest.mark.parametrize("links", [BOTH_LINKS, NO_PAGE])
+def test_ses_is_told_to_track_no_link_of_ours(links: Links) -> None:
+    """It would rewrite them by way of its own host, and write them into its events (SES Developer Guide)."""
+    html = parts(COMPOSER.compose(ORIGINAL, links, EXPIRES_AT, 400))[1]
+    anchors = re.findall(r"<a [^>]*https:[^>]*>", html)
+    assert len(anchors) == len(Page(html).targets) - html.count("mailto:")
+    assert [it for it in anchors if "ses:no-track" not in it] == []
 
 
 @pytest.mark.parametrize(

@@ -317,3 +317,17 @@ def test_an_unfit_sender_is_refused_before_anything_is_said(server: SmtpServer, 
     delivery = by_smtp.send("a@example.com> SIZE=1", [ANN], MESSAGE)
     assert delivery == Delivery(refused=(Refusal(ANN, "the sender's address is none that SMTP could carry"),))
     assert server.heard == []
+
+
+def test_fields_of_ones_own_stand_on_each_mail_in_place_of_the_same_field(ses: Ses, pauses: Pauses) -> None:
+    headers = {"X-SES-CONFIGURATION-SET": "notices", "X-Team": "mail"}
+    rest = MESSAGE.replace(b"To:", b"X-Other: 1\r\nTo:")
+    original = b"x-ses-configuration-set: of the\r\n original\r\n" + rest
+    with mailer(pauses, host=ses.host, port=ses.port, headers=headers) as by_smtp:
+        by_smtp.send(SENDER, [ANN], original)
+        by_smtp.send(SENDER, [BOB], b"X-Team: theirs\r\n\r\nbody\r\n")
+    ours = b"X-SES-CONFIGURATION-SET: notices\r\nX-Team: mail\r\n"
+    assert [it.message for it in ses.accepted] == [
+        ours + rest,
+        ours + b"\r\nbody\r\n",
+    ]
