@@ -59,7 +59,7 @@ def test_spool_without_room_for_all_messages_at_once_is_a_warning(spool: Path) -
     found = findings(spool, 10**6 * GB)["milter.spool"]
 
     assert found.status == "warning"
-    assert "16 messages of 1000000GB at a time need 16000000GB" in found.detail
+    assert "16 messages of 1000000GB at a time, with their attachments, need 32000000GB" in found.detail
 
 
 def test_spool_of_messages_of_any_size_is_not_measured(spool: Path) -> None:

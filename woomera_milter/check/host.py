@@ -105,8 +105,8 @@ def _spool(folder: Path, max_concurrent: int, max_message_bytes: int | None) -> 
     if max_message_bytes is None:
         yield passed("milter.spool", f"{folder} can be written to, {free} are free")
         return
-    need_bytes = max_concurrent * max_message_bytes
-    room = f"{max_concurrent} messages of {format_size(max_message_bytes)} at a time"
+    need_bytes = 2 * max_concurrent * max_message_bytes  # attachments are decoded there, too
+    room = f"{max_concurrent} messages of {format_size(max_message_bytes)} at a time, with their attachments,"
     if free_bytes < need_bytes:
         yield warning(
             "milter.spool",
@@ -114,7 +114,7 @@ def _spool(folder: Path, max_concurrent: int, max_message_bytes: int | None) -> 
             "use a larger disk, or lower milter.max_concurrent or confMAX_MESSAGE_SIZE",
         )
     else:
-        yield passed("milter.spool", f"{folder} can be written to, and {free} free hold {room}")
+        yield passed("milter.spool", f"{folder} can be written to, and {free} free hold {room.rstrip(',')}")
 
 
 def _name_of(uid: int) -> str:

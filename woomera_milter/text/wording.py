@@ -1,5 +1,6 @@
 """Sizes, moments and kinds of files, in the words in which notices and pages name them to people."""
 
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -7,6 +8,8 @@ from woomera_milter.text.lines import line_for_people
 
 NO_BREAK_SPACE = "\u00a0"
 _MAX_LINE_CHARS = 300  # of what a sender wrote and we show on one line: an address, a subject, a file name
+
+_BEGINS_LINK = re.compile(r"://|(?<![\w@.-])www\.(?=\w)", re.IGNORECASE)
 
 _KINDS = {
     "application/gzip": "compressed file",
@@ -35,7 +38,7 @@ _KIND_FAMILIES = {"audio": "sound", "image": "picture", "video": "video"}
 
 def one_line(text: str, max_chars: int = _MAX_LINE_CHARS) -> str:
     """What a sender wrote, on one line, not too long, and without what mail clients make links of."""
-    line = " ".join(line_for_people(text).split()).replace("://", ":// ")
+    line = _BEGINS_LINK.sub(r"\g<0> ", " ".join(line_for_people(text).split()))
     return line if len(line) <= max_chars else f"{line[:max_chars]}…"
 
 
