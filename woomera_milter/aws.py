@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import botocore.session
 from botocore.credentials import create_credential_resolver
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, CredentialRetrievalError
 from botocore.loaders import create_loader
 from botocore.parsers import ResponseParserError
 from botocore.utils import parse_timestamp
@@ -31,6 +31,7 @@ _WORDS = {
     "ReadTimeoutError": "no answer came in time",
     "ResponseParserError": "the answer is not one of AWS's API",
     "ResponseStreamingError": "the connection broke",
+    "RuntimeError": "what gives them gives keys that have ended",
     "SSLError": "TLS cannot be had, since the certificate is not trusted or the connection broke",
     "SSOError": "the single sign-on has ended",
     "ValueError": "what gives them gives nothing that can be read",
@@ -79,5 +80,7 @@ def in_words(error: BaseException) -> str:
     """Say what went wrong: AWS's code for it, or words; never the error's text, which may hold URLs."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "a refusal without a code"))
+    if isinstance(error, CredentialRetrievalError) and type(error.__cause__).__name__ != "TimeoutError":
+        error = error.__cause__ or error
     names = [it.__name__ for it in type(error).__mro__]
     return next((_WORDS[name] for name in names if name in _WORDS), "the request came to nothing")

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -93,6 +93,10 @@ class _Attempt:
             self._is_owed = True
             late = f"no keys within {WAIT_S:g} s"
             raise CredentialRetrievalError(provider=self._source, error_msg=late) from error
+        except (OSError, RuntimeError, ValueError) as error:
+            # botocore wraps none of these: a program that is missing, keys that come expired, bad JSON.
+            what = type(error).__name__
+            raise CredentialRetrievalError(provider=self._source, error_msg=what) from error
         self._is_owed = False
         return keys
 
@@ -141,6 +145,8 @@ class BoundedResolver:
         keys = self._keys()
         if keys is None or keys.ends_at is None:
             raise CredentialRetrievalError(provider=self._source, error_msg="no keys that end")
+        if keys.ends_at <= datetime.now(UTC):  # botocore would raise what nobody expects of it
+            raise CredentialRetrievalError(provider=self._source, error_msg="keys that have ended")
         return {
             "access_key": keys.access_key,
             "secret_key": keys.secret_key,

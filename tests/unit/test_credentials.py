@@ -73,6 +73,37 @@ def test_what_is_wrong_is_raised_where_the_keys_are_needed() -> None:
         resolver_of(fail)[0].load_credentials()
 
 
+@pytest.mark.parametrize("error", [ValueError("{secret"), RuntimeError("still expired"), OSError(2, "gone")])
+def test_what_botocore_does_not_wrap_is_an_error_of_the_credentials(error: Exception) -> None:
+    def load() -> Any:
+        raise error
+
+    with pytest.raises(CredentialRetrievalError, match=type(error).__name__) as caught:
+        resolver_of(load)[0].load_credentials()
+    assert "secret" not in str(caught.value)
+
+
+def test_keys_that_are_renewed_past_their_end_are_an_error_of_the_credentials() -> None:
+    ends = iter([timedelta(seconds=30), timedelta(seconds=-30)])
+
+    def load() -> Any:
+        return RefreshableCredentials(
+            "AKIAONE0000000000000",
+            "secret",
+            "t",
+            datetime.now(UTC) + next(ends),
+            dict,
+            "x",
+            advisory_timeout=0,
+            mandatory_timeout=0,
+        )
+
+    loaded = resolver_of(load)[0].load_credentials()
+    assert loaded is not None
+    with pytest.raises(CredentialRetrievalError):
+        loaded.get_frozen_credentials()
+
+
 def test_many_who_wait_start_one_attempt_and_hear_of_its_delay_at_once() -> None:
     let_go = threading.Event()
     resolver, provider = resolver_of(lambda: let_go.wait(5) and KEYS)

@@ -84,6 +84,8 @@ def listing_page(answer: Mapping[str, Any], root: str, page_size: int, attempted
 
 def _listed(found: Mapping[str, Any], root: str, attempted: str) -> Listed:
     key, size_bytes, modified_at = (required(found, it, attempted) for it in ("Key", "Size", "LastModified"))
+    if size_bytes < 0:
+        raise odd(attempted, "the server's answer has a Size that is none")
     return Listed(_below(root, key), size_bytes, modified_at, found.get("StorageClass", "STANDARD"))
 
 

@@ -60,6 +60,8 @@ class S3Connection:
             raise explained(error, attempted) from error
         except KeyError as error:  # from botocore's own look at an answer
             raise odd(attempted, "the server's answer lacks something") from error
+        except ValueError as error:  # likewise: a number that is none
+            raise odd(attempted, "the server's answer has something that cannot be read") from error
 
     def put_request(self, key: str, content_type: str) -> "PutObjectRequestTypeDef":
         """Return what each request that stores something has; `key` is below storage.prefix."""

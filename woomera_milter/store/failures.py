@@ -49,6 +49,11 @@ _REMEDIES = {
     "NoCredentialsError": "give storage a profile or keys, or the instance a role",
     "ProfileNotFound": "correct storage.profile",
 }
+_ROLES = frozenset({"AssumeRole", "AssumeRoleWithWebIdentity", "AssumeRoleWithSAML"})
+_ROLE = (
+    "let these credentials take the role of storage.profile: sts:AssumeRole in their policy, and their name "
+    "in the role's trust policy"
+)
 _KMS = (
     "see the KMS key, storage.kms_key_id or the bucket's own: enabled, in the bucket's region, and usable by "
     "these credentials (kms:GenerateDataKey, kms:Decrypt)"
@@ -80,7 +85,10 @@ def explained(error: Exception, attempted: str) -> WoomeraError:
     kind: type[WoomeraError] = (
         PermanentError if permanent or code in {"ProfileNotFound", "NoCredentialsError"} else TemporaryError
     )
-    problem = f"{attempted} failed: {aws.in_words(error)}" + (f" ({status})" if status else "")
+    words = f"{aws.in_words(error)} ({status})" if status else aws.in_words(error)
+    if isinstance(error, ClientError) and error.operation_name in _ROLES:
+        return kind(f"{attempted} failed: STS gives no keys: {words}", remedy=_ROLE, reason=Reason.STORE)
+    problem = f"{attempted} failed: {words}"
     if code == "InvalidObjectState":
         kind = FrozenError
     return kind(problem, remedy=_remedy(code, status), reason=Reason.STORE)

@@ -158,6 +158,10 @@ def test_time_without_a_zone_is_one_of_utc(store: S3Store, proxy: FaultProxy) ->
     [
         (without("Key"), "lacks something"),
         (without("Size"), "lacks Size"),
+        (saying("Size", "large"), "has something that cannot be read"),
+        (saying("Size", ""), "has something that cannot be read"),
+        (saying("Size", "-1"), "has a Size that is none"),
+        (saying("MaxKeys", "many"), "has something that cannot be read"),
         (without("LastModified"), "lacks LastModified"),
         (lambda it: without("NextContinuationToken")(without("IsTruncated")(it)), "lacks IsTruncated"),
         (without("NextContinuationToken"), "lacks NextContinuationToken"),

@@ -1,10 +1,13 @@
 """Credentials that change under a running milter are had anew, and the whole message is sent again."""
 
+import json
 import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rig.servers.faults import FaultProxy
 from rig.servers.s3 import Juicefs, S3Server
@@ -20,8 +23,9 @@ from tests.unit.store.stores import (
     stored,
 )
 from woomera_milter import config
-from woomera_milter.errors import PermanentError
+from woomera_milter.errors import PermanentError, TemporaryError
 from woomera_milter.message.spool import SpooledMessage
+from woomera_milter.store.failures import explained
 from woomera_milter.store.links import Signer
 from woomera_milter.store.s3_store import S3Store
 
@@ -102,3 +106,42 @@ def test_credentials_that_are_refused_again_are_a_failure(script: Script, spoole
     assert len(script.requests) == 2
     assert_safe_to_log(failure.value)
     assert "credentials" in failure.value.remedy
+
+
+PAST = {"Version": 1, "AccessKeyId": "AKIAPAST000000000000", "SecretAccessKey": "s" * 40, "SessionToken": "t"}
+
+
+@pytest.mark.parametrize(
+    ("program", "what"),
+    [
+        ("echo Try again later.", "gives nothing that can be read"),
+        (f"echo '{json.dumps(PAST | {'Expiration': '2020-01-01T00:00:00Z'})}'", "gives keys that have ended"),
+        (f"echo '{json.dumps(PAST | {'Expiration': 'soon'})}'", "gives nothing that can be read"),
+        (None, "cannot be used"),
+    ],
+    ids=["no JSON", "keys that have ended", "no time", "no program"],
+)
+def test_program_that_gives_no_keys_is_a_failure_that_may_pass(
+    program: str | None, what: str, tmp_path: Path, spooled: SpooledMessage
+) -> None:
+    path = tmp_path / "program"
+    if program is not None:
+        path.write_text(f"#!/bin/sh\n{program}\n")
+        path.chmod(0o755)
+    (tmp_path / "config").write_text(f"[profile mail]\ncredential_process = {path}\n")
+
+    with pytest.raises(TemporaryError, match=what) as failure:
+        put(store_at("http://127.0.0.1:9", {"profile": "mail"}), spooled)
+
+    assert_safe_to_log(failure.value)
+    assert "see why these credentials are not renewed" in failure.value.remedy
+
+
+def test_role_that_may_not_be_taken_has_a_remedy_of_its_own() -> None:
+    answer: Any = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    failure = explained(ClientError(answer, "AssumeRole"), "storing s3://large-mail/x")
+
+    assert isinstance(failure, PermanentError)
+    assert "STS gives no keys: AccessDenied (403)" in failure.problem
+    assert "sts:AssumeRole" in failure.remedy
+    assert "PutObject" not in failure.remedy
