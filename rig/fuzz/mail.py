@@ -18,7 +18,7 @@ from rig.mail.attachments import attachments
 from rig.promises.notices import require
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
-from woomera_milter.message.mime.body import body_html, body_text
+from woomera_milter.message.mime.body import body, body_text
 from woomera_milter.message.mime.protection import protection_of
 from woomera_milter.message.mime.transfer import decoded_chunks
 from woomera_milter.message.mime.tree import Part, outline
@@ -93,8 +93,8 @@ def check_parts(fd: int, root: Part, data: bytes, window_bytes: int) -> None:
     text = body_text(fd, root, _TEXT_BYTES).text
     require(len(text.encode()) <= _TEXT_BYTES, "the text is too long")
     require(not set(text) & _UNSEEN, f"the text holds unseen characters: {text!r}")
-    if html := body_html(fd, root, _TEXT_BYTES):
-        html.text.encode()
+    for piece in body(fd, root, _TEXT_BYTES).pieces:
+        piece.text.encode()
     protection_of(root, text)
 
 

@@ -10,12 +10,13 @@ from rig.promises.notices import require
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.mime.attachments import Attachment
-from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.body import Body, BodyText, Form, Piece
 from woomera_milter.message.mime.tree import Part
-from woomera_milter.notice.original import Linked, Original
-from woomera_milter.notice.page import Letter, Pages
+from woomera_milter.notice.letter import letter_of
+from woomera_milter.notice.original import Letter, Linked, Original
+from woomera_milter.notice.page import Pages
 from woomera_milter.text.charsets import decode
-from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
+from woomera_milter.text.safe_html import Picture
 
 # Whatever has the form of a tag in what browsers are given; attributes are in double quotes there.
 _TAG = re.compile(r'<(?P<end>/?)(?P<name>[a-z][a-z0-9]*)(?P<attributes>(?: [a-z-]+(?:="[^"]*")?)*)>')
@@ -37,7 +38,7 @@ _METAS = 7
 _PICTURE = Picture(FILE_LINK, 'logo".png')
 
 
-def _page(body: SafeHtml | BodyText, text: str, *, has_picture: bool = False) -> str:
+def _page(letter: Letter, text: str, *, has_picture: bool = False) -> str:
     """Return a page on which `text` stands wherever a sender writes, beside the letter."""
     part = Part(text, None, "", "inline", text, "", 0, 1)
     attachments = [Linked(Attachment(part, text, text, 1), link=FILE_LINK)]
@@ -53,7 +54,7 @@ def _page(body: SafeHtml | BodyText, text: str, *, has_picture: bool = False) ->
         text=BodyText("", truncated=False),
         protection=None,
     )
-    return _pages().render(Letter(original, body, MESSAGE_LINK), EXPIRES_AT).decode()
+    return _pages().render(original, letter, MESSAGE_LINK, EXPIRES_AT).decode()
 
 
 @cache
@@ -64,20 +65,27 @@ def _pages() -> Pages:
 @cache
 def _own_tags() -> frozenset[tuple[str, str]]:
     """The tags and attributes of a page on which nobody wrote anything."""
-    letter = BodyText("text http://example.com/", truncated=True)
+    letter = _letter(Form.PLAIN, "text http://example.com/", truncated=True)
     return frozenset(_tags_of(_page(letter, "x", has_picture=True), {FILE_LINK, MESSAGE_LINK}))
+
+
+def _letter(form: Form, text: str, *, truncated: bool = False) -> Letter:
+    part = Part(f"text/{form}", None, "", "", "", "", 0, 0)
+    picture = Part("image/png", None, "", "", "", "logo@example.com", 1, 1)
+    attachments = [Linked(Attachment(picture, _PICTURE.name, "image/png", 1), link=FILE_LINK)]
+    return letter_of(Body((Piece(part, form, text),), truncated), attachments)
 
 
 def check_letter(data: bytes) -> set[Hashable]:
     """Hold the page of a letter with this markup, and of one with this text, to showing it alone."""
     markup = decode(data)
-    safe = safe_html(markup, {"logo@example.com": _PICTURE})
+    safe = _letter(Form.HTML, markup)
     require(not safe.shown - {FILE_LINK}, f"pictures are shown that are not there: {safe.shown}")
     tags = set(_tags(safe.html, {FILE_LINK}))
     surplus = tags - {(it, "") for it in _LETTER} - _LETTER_ATTRIBUTES
     require(not surplus, f"the letter has {surplus}")
     check_page(_page(safe, markup[:300], has_picture=True), {FILE_LINK, MESSAGE_LINK})
-    check_page(_page(BodyText(markup, truncated=False), markup[-300:]), {FILE_LINK, MESSAGE_LINK})
+    check_page(_page(_letter(Form.PLAIN, markup), markup[-300:]), {FILE_LINK, MESSAGE_LINK})
     return {
         *tags,
         ("html", safe.remote_pictures, safe.truncated, bool(safe.shown), bool(safe.html)),

@@ -17,6 +17,7 @@ WOOMERA_ID = "x-woomera-id"
 _HIDDEN = ("bcc", "resent-bcc")
 _REPLACED = ("mime-version", "dkim-signature", WOOMERA_ID, *_HIDDEN)
 _KEPT_HEADERS_BYTES = 64 * 1024
+_LETTER_REL = "noopener noreferrer nofollow"  # of links that are the sender's
 _MOMENT = re.compile(r"until (\w+ \d{1,2} \w+ \d{4}, \d\d:\d\d UTC)")
 _SIZE = re.compile(r"([\d.]+) (bytes|KB|MB|GB)")
 _UNIT_BYTES = {"bytes": 1, "KB": 1024, "MB": 1024**2, "GB": 1024**3}
@@ -96,7 +97,8 @@ def read_notice(octets: bytes) -> Notice:
     require(types == ["text/plain", "text/html"], f"the parts of the notice are {types}")
     text, html = (_decoded(part) for part in parts if isinstance(part, Message))
     for anchor in re.findall(r"<a\s[^>]*href=[^>]*>", html):
-        is_tracked = "ses:no-track" not in anchor and "mailto:" not in anchor
+        is_ours = "mailto:" not in anchor and _LETTER_REL not in anchor
+        is_tracked = is_ours and "ses:no-track" not in anchor
         require(not is_tracked, f"SES may rewrite a link of the notice: {anchor[:60]}")
     return Notice(octets, tuple(fields), text, html)
 
@@ -173,7 +175,10 @@ def _words(value: bytes) -> bytes:
 
 
 def check_markup(notice: Notice, allowed_targets: set[str]) -> None:
-    """Hold the HTML to running nothing, loading nothing, and leading nowhere but to `allowed_targets`."""
+    """Hold the HTML to running nothing, loading nothing, and leading nowhere but to `allowed_targets`.
+
+    What the sender's letter leads to is marked as such.
+    """
     _Markup(allowed_targets).feed(notice.html)
 
 
@@ -188,7 +193,7 @@ class _Markup(HTMLParser):
         for name, value in attrs:
             require(not name.startswith("on"), f"the notice's HTML has an {name} handler")
             require(name not in ("src", "srcset", "action", "background"), f"the HTML loads by {name}")
-            if name == "href":
+            if name == "href" and dict(attrs).get("rel") != _LETTER_REL:
                 require(value in self._allowed_targets, f"the notice's HTML leads to {value!r}")
             require("url(" not in (value or ""), "the notice's HTML loads by a style")
 

@@ -179,14 +179,15 @@ def test_each_paragraph_runs_in_the_direction_of_its_script(keep: Keep, browser:
 
     edges = browser.run(
         """
-        const text = document.querySelector('.text').firstChild, box = document.querySelector('.text');
+        const box = document.querySelector('.text');
+        const lines = [...box.childNodes].filter(node => node.data);
         const range = document.createRange();
-        const edge = index => {
-            range.setStart(text, index); range.setEnd(text, index + 1);
+        const edge = line => {
+            range.setStart(line, 0); range.setEnd(line, 1);
             return range.getBoundingClientRect();
         };
         const bounds = box.getBoundingClientRect();
-        return [bounds.right - edge(0).right, edge(text.data.indexOf('H')).left - bounds.left];
+        return [bounds.right - edge(lines[0]).right, edge(lines[1]).left - bounds.left];
         """
     )
     assert max(edges) < 4

@@ -131,6 +131,7 @@ class Notice(Section):
     organization: Line = ""
     contact: Email | None = None
     include_text: Size = 32 * KB
+    formatted: Truth = True
     subject_prefix: Line = ""
     templates: ExistingFolder | None = None
 

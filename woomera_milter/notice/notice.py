@@ -7,19 +7,22 @@ shown, never obeyed: in the plain text it cannot pass for one of our links, in H
 import base64
 import binascii
 import hashlib
+import re
 from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import jinja2
+from markupsafe import Markup
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.mime.protection import Protection
-from woomera_milter.notice.original import Links, Original
+from woomera_milter.notice.original import Letter, Links, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
 from woomera_milter.text import wording
+from woomera_milter.text.html_beginning import beginning_of_html
 from woomera_milter.text.lines import cut, lines_for_people
 
 MAX_MESSAGE_BYTES = 100 * 1024 - 1  # of the whole notice: SES-safe is under 100 KB
@@ -27,6 +30,9 @@ MAX_HEADER_BYTES = 64 * 1024  # of the original's header fields that stay
 RESERVED_BYTES = 2 * 1024  # our own header fields, and Received, Date and Message-ID, which sendmail may add
 
 TEXT_TEMPLATE, HTML_TEMPLATE = "notice.txt", "notice.html"
+_LEAST_LETTER_BYTES = 500  # less of it tells nothing
+_TAG = re.compile("<[^>]*>")
+_NO_LETTER = Letter("", frozenset(), remote_pictures=False, truncated=False, is_plain=False)
 _MAX_ATTACHMENTS = 500  # more never fit; a hostile message may have a hundred thousand
 
 
@@ -55,14 +61,15 @@ class Composer:
         """Give the notice whose links end at `expires_at` (aware).
 
         With the `header_bytes` octets of header fields that stay it is under 100 KB: where room is short, the
-        end of the original's text goes first, then attachments from the end of the list. Raises
-        PermanentError if even then it is too large, which only a user's own templates can bring about.
+        end of the original's text goes first, then attachments from the end of the list. The letter, which
+        in HTML stands for that text, takes what room is left. Raises PermanentError if even then it is too
+        large, which only a user's own templates can bring about.
         """
         budget_bytes = MAX_MESSAGE_BYTES - RESERVED_BYTES - header_bytes
         boundary = f"=_woomera_{hashlib.sha256(original.id.encode()).hexdigest()[:16]}"
 
-        def body(text_bytes: int, attachment_count: int) -> bytes:
-            shown = self._shown(original, links, expires_at, text_bytes, attachment_count)
+        def body(text_bytes: int, attachment_count: int, letter_bytes: int = 0) -> bytes:
+            shown = self._shown(original, links, expires_at, text_bytes, attachment_count, letter_bytes)
             text = self._text.render(shown).replace(wording.NO_BREAK_SPACE, " ")
             return _multipart(boundary, text, self._html.render(shown))
 
@@ -79,13 +86,37 @@ class Composer:
                 remedy=f"make the templates in notice.templates ({self._settings.templates}) shorter",
                 reason=Reason.NOTICE,
             )
+        letter_bytes = self._letter_bytes(original.letter or _NO_LETTER)
+        least_bytes = min(letter_bytes, _LEAST_LETTER_BYTES)
+        while letter_bytes and letter_bytes >= least_bytes:
+            with_letter = body(text_bytes, attachment_count, letter_bytes)
+            if len(with_letter) <= budget_bytes:
+                octets = with_letter
+                break
+            # Base64 makes four octets of three, so what is too much comes off in few steps.
+            excess_bytes = len(with_letter) - budget_bytes
+            letter_bytes = min(letter_bytes * 7 // 8, letter_bytes - excess_bytes * 3 // 4)
         return Notice(content_type=f'multipart/alternative; boundary="{boundary}"', body=octets)
 
+    def _letter_bytes(self, letter: Letter) -> int:
+        """How much of the letter may be shown: what holds no more text than notice.include_text allows."""
+        size_bytes = len(letter.html.encode())
+        text_bytes = len(_TAG.sub("", letter.html).encode())
+        return size_bytes * min(text_bytes, self._settings.include_text) // max(text_bytes, 1)
+
     def _shown(
-        self, original: Original, links: Links, expires_at: datetime, text_bytes: int, attachment_count: int
+        self,
+        original: Original,
+        links: Links,
+        expires_at: datetime,
+        text_bytes: int,
+        attachment_count: int,
+        letter_bytes: int,
     ) -> dict[str, object]:
         """The names that templates may use; notice.txt lists them for people who write their own."""
         text, text_is_cut = cut(original.text.text, text_bytes)
+        letter = original.letter or _NO_LETTER
+        letter_html, letter_is_cut = beginning_of_html(letter.html, letter_bytes)
         header_from = original.headers.header_from or original.envelope_sender
         return names_of(original, header_from, expires_at, self._settings) | {
             "id": original.id,
@@ -94,6 +125,9 @@ class Composer:
             "attachments": original.attachments[:attachment_count],
             "text_lines": lines_for_people(text).splitlines(),
             "text_is_cut": original.text.truncated or text_is_cut,
+            "letter": Markup(letter_html),  # noqa: S704 - it is safe
+            "letter_is_cut": letter_is_cut or letter.truncated,
+            "letter_is_plain": letter.is_plain,
             "protection": original.protection.value if original.protection else None,
         }
 
@@ -102,7 +136,12 @@ class Composer:
         for protection, page in ((None, None), *((each, "https://example.com/page") for each in Protection)):
             links = Links("https://example.com/message", page)
             shown = self._shown(
-                replace(SAMPLE, protection=protection), links, SAMPLE_END, MAX_MESSAGE_BYTES, 1
+                replace(SAMPLE, protection=protection),
+                links,
+                SAMPLE_END,
+                MAX_MESSAGE_BYTES,
+                1,
+                MAX_MESSAGE_BYTES,
             )
             self._html.render(shown)
             lines = self._text.render(shown).splitlines()

@@ -53,8 +53,20 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    """The text of a message as HTML that runs nothing, and loads but the pictures whose links are `shown`."""
+
+    html: str
+    shown: frozenset[str]
+    remote_pictures: bool
+    truncated: bool
+    is_plain: bool
+    """It was plain text, all of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
-    """A message that lies in S3; `text` is the beginning of its text."""
+    """A message that lies in S3; `text` is the beginning of its text, `letter` the same in HTML."""
 
     id: str
     envelope_sender: str
@@ -64,6 +76,7 @@ class Original:
     attachments: Sequence[Linked]
     text: BodyText
     protection: Protection | None
+    letter: Letter | None = None
 
 
 @dataclass(frozen=True, slots=True)

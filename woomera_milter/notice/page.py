@@ -7,31 +7,22 @@ Content-Security-Policy stops whatever got past that.
 
 import hashlib
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
 from woomera_milter import config
-from woomera_milter.message.mime.body import BodyText
-from woomera_milter.notice.original import Linked, Original
+from woomera_milter.message.mime.protection import Protection
+from woomera_milter.notice.original import Letter, Linked, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
-from woomera_milter.text import web_addresses, wording
-from woomera_milter.text.safe_html import Picture, SafeHtml
+from woomera_milter.text import wording
+from woomera_milter.text.safe_html import Picture
 
 TEMPLATE = "index.html"
 _MAX_ADDRESSES_CHARS = 2_000
 _MAX_ATTACHMENTS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What the page shows: a message, its text, or HTML that is safe to show, and the link to the .eml."""
-
-    original: Original
-    body: SafeHtml | BodyText
-    message_link: str
 
 
 class Pages:
@@ -41,23 +32,22 @@ class Pages:
         self._settings = settings
         with faults_told(settings, f"{TEMPLATE}: "):
             self._template = template_environment(settings.templates).get_template(TEMPLATE)
-            for body in (_SAMPLE_HTML, _SAMPLE_TEXT):
-                self.render(Letter(SAMPLE, body, "https://example.com/message"), SAMPLE_END)
+            for letter in _SAMPLES:
+                self.render(SAMPLE, letter, "https://example.com/message", SAMPLE_END)
 
-    def render(self, letter: Letter, expires_at: datetime) -> bytes:
+    def render(self, original: Original, letter: Letter, message_link: str, expires_at: datetime) -> bytes:
         """Give the page in UTF-8; its links end at `expires_at` (aware), and so does its own."""
-        original, body = letter.original, letter.body
-        headers, attachments = original.headers, original.attachments
-        seen = body.shown if isinstance(body, SafeHtml) else frozenset()
+        headers, attachments, seen = original.headers, original.attachments, letter.shown
         shown = names_of(original, headers.header_from, expires_at, self._settings)
         shown |= {
             "to": wording.one_line(headers.to, _MAX_ADDRESSES_CHARS),
             "cc": wording.one_line(headers.cc, _MAX_ADDRESSES_CHARS),
-            "message_link": letter.message_link,
-            "letter": Markup(web_addresses.linked(body.text) if isinstance(body, BodyText) else body.html),  # noqa: S704
-            "is_text": isinstance(body, BodyText),
-            "is_cut": body.truncated,
-            "has_remote_pictures": isinstance(body, SafeHtml) and body.remote_pictures,
+            "message_link": message_link,
+            "letter": Markup(letter.html),  # noqa: S704 - it is safe
+            "is_text": letter.is_plain,
+            "is_cut": letter.truncated,
+            "has_remote_pictures": letter.remote_pictures,
+            "is_signed": original.protection == Protection.SIGNED,
             "pictures": [
                 Picture(linked.link, linked.attachment.name)
                 for linked in attachments
@@ -66,7 +56,7 @@ class Pages:
             "attachments": [
                 replace(linked, is_shown=_is_shown(linked, seen)) for linked in attachments[:_MAX_ATTACHMENTS]
             ],
-            "policy": lambda style: _policy(style, _origin(letter.message_link)),
+            "policy": lambda style: _policy(style, _origin(message_link)),
         }
         return self._template.render(shown).encode()
 
@@ -99,5 +89,13 @@ def _origin(link: str) -> str:
     return f"{url.scheme}://{url.netloc}"
 
 
-_SAMPLE_HTML = SafeHtml("<p>Here are the plans.</p>", frozenset(), remote_pictures=True, truncated=True)
-_SAMPLE_TEXT = BodyText("Here are the plans.", truncated=False)
+_SAMPLES = [
+    Letter(
+        "<p>Here are the plans.</p>",
+        frozenset(),
+        remote_pictures=is_rich,
+        truncated=True,
+        is_plain=not is_rich,
+    )
+    for is_rich in (True, False)
+]

@@ -13,7 +13,7 @@ from woomera_milter.message.decoding import HeaderSummary
 from woomera_milter.message.mime.attachments import Attachment
 from woomera_milter.message.mime.body import BodyText
 from woomera_milter.message.mime.tree import Part
-from woomera_milter.notice.original import Linked, Original
+from woomera_milter.notice.original import Letter, Linked, Original
 from woomera_milter.text import wording
 
 
@@ -88,5 +88,6 @@ SAMPLE = Original(
     ],
     text=BodyText("Here are the plans.", truncated=True),
     protection=None,
+    letter=Letter("<p>Here are the plans.</p>", frozenset(), False, True, False),
 )
 SAMPLE_END = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)

@@ -15,12 +15,13 @@ from woomera_milter.errors import DeadlineError, WoomeraError
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import HeaderField
-from woomera_milter.message.mime.body import BodyText, body_text
+from woomera_milter.message.mime.body import BodyText, body, body_text
 from woomera_milter.message.mime.protection import Protection, protection_of
 from woomera_milter.message.mime.tree import Part, outline
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice import new_message
-from woomera_milter.notice.original import Linked, Links, Original
+from woomera_milter.notice.letter import letter_of
+from woomera_milter.notice.original import Letter, Linked, Links, Original
 from woomera_milter.offload.attachments import AttachmentUploads
 from woomera_milter.offload.pages import PageUploads
 from woomera_milter.offload.source import Offloaded, Origin, Source, Upload
@@ -33,6 +34,10 @@ from woomera_milter.store.objects import Store, StoredObject
 from woomera_milter.text.file_names import safe_file_name
 
 OUTLINE_WINDOW_BYTES = 512 * 1024  # no header section that sendmail passes on is as long
+_LETTER_LEAF_BYTES = 128 * 1024  # of HTML, of which a notice holds less than 100 KB
+
+# What may be taken apart. Encrypted, it would be of no use in pieces, and stays whole.
+_OPEN = (None, Protection.SIGNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class _Contents:
 
     root: Part | None
     text: BodyText
+    letter: Letter | None
     protection: Protection | None
     uploads: Sequence[Upload]
 
@@ -119,7 +125,7 @@ class Offload:
         contents = reading.result()
         uploads = self._attachments.finish(source, contents.uploads, deadline.for_extras())
         offloaded = self._linked(source, contents, message, uploads)
-        if contents.root is None or contents.protection or not self._configuration.links.page:
+        if contents.root is None or contents.protection not in _OPEN or not self._configuration.links.page:
             return offloaded, None
         return offloaded, self._pages.begin(source, contents.root, offloaded, deadline.for_extras())
 
@@ -143,6 +149,7 @@ class Offload:
             attachments=[linked(it) for it in uploads],
             text=contents.text,
             protection=contents.protection,
+            letter=contents.letter,
         )
         return Offloaded(original, Links(self._signer.sign(message.key, ends_at), page=None), ends_at)
 
@@ -159,20 +166,25 @@ class Offload:
 
     def _read(self, source: Source, deadline: Deadline) -> _Contents:
         """Read the message, and start to store its attachments on the way; by the deadline, or not at all."""
-        fd = source.message.fileno()
+        fd, notice = source.message.fileno(), self._configuration.notice
         check = partial(deadline.check, "reading the message")
         try:
             size_bytes = source.message.size_bytes
             root = outline(fd, size_bytes, window_bytes=OUTLINE_WINDOW_BYTES, check=check)
-            text = body_text(fd, root, self._configuration.notice.include_text)
+            text = body_text(fd, root, notice.include_text)
             protection = protection_of(root, text.text)
-            # What is signed or encrypted proves nothing, or is of no use, in pieces: it stays whole.
-            uploads = self._attachments.begin(source, root, deadline, are_linked=protection is None)
+            is_open = protection in _OPEN
+            uploads = self._attachments.begin(source, root, deadline, are_linked=is_open)
+            letter = None
+            if is_open and notice.formatted and notice.include_text:
+                letter = letter_of(
+                    body(fd, root, _LETTER_LEAF_BYTES), [Linked(it.attachment) for it in uploads]
+                )
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
             why = NO_TIME if isinstance(error, DeadlineError) else type(error).__name__
             source.lacks("attachments and text", why)
-            return _Contents(None, BodyText("", truncated=False), protection=None, uploads=[])
-        return _Contents(root, text, protection, uploads)
+            return _Contents(None, BodyText("", truncated=False), letter=None, protection=None, uploads=[])
+        return _Contents(root, text, letter, protection, uploads)
 
 
 def listed(attachments: Sequence[Linked]) -> list[StoredAttachment]:

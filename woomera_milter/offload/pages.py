@@ -6,17 +6,16 @@ from functools import partial
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
-from woomera_milter.message.mime.body import BodyText, body_html, body_text
+from woomera_milter.message.mime.body import body
 from woomera_milter.message.mime.tree import Part
-from woomera_milter.notice.page import Letter, Pages
+from woomera_milter.notice.letter import letter_of
+from woomera_milter.notice.page import Pages
 from woomera_milter.offload.source import Offloaded, Source
 from woomera_milter.offload.uploads import Workers, outcome
 from woomera_milter.store.keys import page_key
 from woomera_milter.store.objects import Store, StoredObject
-from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
 
-_HTML_BYTES = 512 * 1024
-_TEXT_BYTES = 128 * 1024
+_LEAF_BYTES = 512 * 1024
 _WHAT = "page"
 
 
@@ -42,9 +41,9 @@ class PageUploads:
         self, source: Source, root: Part, offloaded: Offloaded, deadline: Deadline
     ) -> StoredObject:
         deadline.check("making the page")
-        body = _body(source.message.fileno(), root, _pictures(offloaded))
-        letter = Letter(offloaded.original, body, offloaded.links.message)
-        page = self._pages.render(letter, offloaded.links_expire_at)
+        original = offloaded.original
+        letter = letter_of(body(source.message.fileno(), root, _LEAF_BYTES), original.attachments)
+        page = self._pages.render(original, letter, offloaded.links.message, offloaded.links_expire_at)
         key = page_key(source.id, source.received_at)
         return self._store.put(key, page, "text/html; charset=utf-8", deadline, datetime.now(UTC))
 
@@ -59,20 +58,3 @@ class PageUploads:
             source.lacks(_WHAT, why)
             return None
         return stored
-
-
-def _pictures(offloaded: Offloaded) -> dict[str, Picture]:
-    """Return the pictures that the text may show by content id; of several with one, the first counts."""
-    return {
-        linked.attachment.part.content_id: Picture(linked.link, linked.attachment.name)
-        for linked in reversed(offloaded.original.attachments)
-        if linked.link and linked.attachment.part.content_id and linked.is_picture
-    }
-
-
-def _body(fd: int, root: Part, pictures: dict[str, Picture]) -> SafeHtml | BodyText:
-    if markup := body_html(fd, root, _HTML_BYTES):
-        body = safe_html(markup.text, pictures)
-        if body.html:
-            return SafeHtml(body.html, body.shown, body.remote_pictures, body.truncated or markup.truncated)
-    return body_text(fd, root, _TEXT_BYTES)

@@ -32,7 +32,7 @@ def test_short_room_costs_the_text_first_and_says_so() -> None:
     text, html = parts(notice)
     assert_safe_for_ses(notice, MAX_HEADER_BYTES)
     assert "Lorem ipsum dolor sit amet. Lorem" in text
-    assert "the rest is in the downloaded message" in text
+    assert "the rest is on the page" in text
     assert "Baustelle Süd.jpg" in text
     assert "more, which do not fit" not in text + html
 

@@ -13,10 +13,11 @@ from tests.unit.notice.notice_cases import MB, ORIGINAL, linked, listed_names
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
 from woomera_milter.message.decoding import HeaderSummary
-from woomera_milter.message.mime.body import BodyText
-from woomera_milter.notice.original import Linked, Original
-from woomera_milter.notice.page import Letter, Pages
-from woomera_milter.text.safe_html import SafeHtml
+from woomera_milter.message.mime.body import Body, Form, Piece
+from woomera_milter.message.mime.tree import Part
+from woomera_milter.notice.letter import letter_of
+from woomera_milter.notice.original import Letter, Linked, Original
+from woomera_milter.notice.page import Pages
 
 EXPIRES_AT = datetime(2026, 12, 1, 5, 24, tzinfo=UTC)
 PAGES = Pages(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))
@@ -31,15 +32,23 @@ HEADERS = HeaderSummary(
 )
 PLAN = linked("plan.pdf", "application/pdf", 3 * MB, "https://files.example/1")
 MESSAGE = replace(ORIGINAL, headers=HEADERS, size_bytes=25 * MB, attachments=[PLAN])
-TEXT = BodyText("Dear Tom,\nhere are the plans.", truncated=False)
+LEAF = Part("text/plain", None, "", "", "", "", 0, 0)
+
+
+def plain(text: str, *, truncated: bool = False) -> Letter:
+    pieces = (Piece(LEAF, Form.PLAIN, text),) if text else ()
+    return letter_of(Body(pieces, truncated), [])
+
+
+TEXT = plain("Dear Tom,\nhere are the plans.")
+RICH = Letter("<p>a</p>", frozenset(), remote_pictures=True, truncated=False, is_plain=False)
 MESSAGE_LINK = "https://files.example/message.eml?Signature=a&Expires=1"
-LETTER = Letter(MESSAGE, TEXT, MESSAGE_LINK)
 HOSTILE = "\"'><script>alert(1)</script>{{ 7 * 7 }}<img src=x onerror=alert(1)>"
 
 
-def rendered(body: BodyText | SafeHtml = TEXT, original: Original = MESSAGE) -> str:
+def rendered(letter: Letter = TEXT, original: Original = MESSAGE) -> str:
     """The page, with the spaces of its sizes as they are searched for."""
-    page = PAGES.render(Letter(original, body, MESSAGE_LINK), EXPIRES_AT)
+    page = PAGES.render(original, letter, MESSAGE_LINK, EXPIRES_AT)
     return page.decode().replace("\u00a0", " ")
 
 
@@ -83,7 +92,7 @@ def test_nothing_a_sender_wrote_becomes_markup() -> None:
     headers = HeaderSummary(*([HOSTILE] * 7))
 
     html = rendered(
-        BodyText(HOSTILE, truncated=False),
+        plain(HOSTILE),
         replace(MESSAGE, headers=headers, attachments=[attachment, picture]),
     )
 
@@ -94,7 +103,7 @@ def test_nothing_a_sender_wrote_becomes_markup() -> None:
 
 
 def test_web_address_in_plain_text_can_be_followed() -> None:
-    html = rendered(BodyText('See https://example.com/a?b=1&c="2". <http://x.example>', truncated=False))
+    html = rendered(plain('See https://example.com/a?b=1&c="2". <http://x.example>'))
 
     rel = 'rel="noopener noreferrer nofollow"'
     assert f'<a href="https://example.com/a?b=1&amp;c=" {rel}>https://example.com/a?b=1&amp;c=</a>' in html
@@ -104,24 +113,24 @@ def test_web_address_in_plain_text_can_be_followed() -> None:
 def test_plain_text_of_web_addresses_and_full_stops_is_no_work() -> None:
     text = "http://" + "." * 60_000 + "http://" * 8_000
 
-    assert len(rendered(BodyText(text, truncated=False))) > 100_000
+    assert len(rendered(plain(text))) > 100_000
 
 
 @pytest.mark.parametrize(
-    ("body", "words"),
+    ("letter", "words"),
     [
-        pytest.param(BodyText("", truncated=False), "This message has no text.", id="no text"),
-        pytest.param(BodyText("a", truncated=True), "There is more of this text", id="cut"),
-        pytest.param(BodyText("", truncated=True), "cannot be shown here", id="not readable"),
+        pytest.param(plain(""), "This message has no text.", id="no text"),
+        pytest.param(plain("a", truncated=True), "There is more of this text", id="cut"),
+        pytest.param(plain("", truncated=True), "cannot be shown here", id="not readable"),
         pytest.param(
-            SafeHtml("<p>a</p>", frozenset(), remote_pictures=True, truncated=False),
+            RICH,
             "would tell the sender that you have read this",
             id="remote pictures",
         ),
     ],
 )
-def test_what_is_missing_from_the_text_is_said_plainly(body: BodyText | SafeHtml, words: str) -> None:
-    assert words in rendered(body)
+def test_what_is_missing_from_the_text_is_said_plainly(letter: Letter, words: str) -> None:
+    assert words in rendered(letter)
 
 
 def test_what_else_is_to_be_known_of_an_attachment_is_told_with_addresses_whole_but_no_links() -> None:
@@ -151,9 +160,7 @@ def test_pictures_of_the_message_are_said_to_be_shown_where_they_are() -> None:
         link = f"https://files.example/{number}"
         return linked(f"{number}.png", content_type, 9, link, disposition=disposition, content_id=content_id)
 
-    body = SafeHtml(
-        "<p>a</p>", frozenset({"https://files.example/1"}), remote_pictures=False, truncated=False
-    )
+    letter = replace(RICH, shown=frozenset({"https://files.example/1"}))
     pictures = [
         picture(1, "in-text", "inline"),
         picture(2, "nowhere", "inline"),
@@ -162,7 +169,7 @@ def test_pictures_of_the_message_are_said_to_be_shown_where_they_are() -> None:
         replace(picture(5, "", "inline"), link=None),
     ]
 
-    html = rendered(body, replace(MESSAGE, attachments=pictures))
+    html = rendered(letter, replace(MESSAGE, attachments=pictures))
 
     assert re.findall(r'<img src="([^"]*)"', html) == ["https://files.example/2"]
     files = re.findall(r'"name" dir="auto">([^<]*)</span> <span class="about">([^<]*)<', html)
@@ -180,7 +187,7 @@ def test_template_of_ones_own_may_use_the_names_that_ours_lists(tmp_path: Path) 
         "{{ to }}|{{ cc }}|{{ size }}|{{ attachment_count }}|{{ linked_count }}"
     )
 
-    page = Pages(config.Notice(templates=tmp_path)).render(LETTER, EXPIRES_AT)
+    page = Pages(config.Notice(templates=tmp_path)).render(MESSAGE, TEXT, MESSAGE_LINK, EXPIRES_AT)
 
     assert page.decode().replace("\u00a0", " ").splitlines() == [
         "plan.pdf|PDF document|3 MB|https://files.example/1|False",
@@ -191,7 +198,9 @@ def test_template_of_ones_own_may_use_the_names_that_ours_lists(tmp_path: Path) 
 def test_template_of_ones_own_wins_and_a_broken_one_shows_at_start(tmp_path: Path) -> None:
     template = tmp_path / "index.html"
     template.write_text("<title>{{ subject }}</title>{{ letter }}")
-    assert b"<title>Plans</title>" in Pages(config.Notice(templates=tmp_path)).render(LETTER, EXPIRES_AT)
+    assert b"<title>Plans</title>" in Pages(config.Notice(templates=tmp_path)).render(
+        MESSAGE, TEXT, MESSAGE_LINK, EXPIRES_AT
+    )
 
     template.write_text("{{ subjcet }}")
     with pytest.raises(ConfigError, match=r"notice\.templates.*index\.html.*subjcet"):

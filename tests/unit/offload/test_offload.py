@@ -134,7 +134,18 @@ def test_page_shows_the_message_and_no_envelope_recipient(shelf: MemoryStore, tm
     assert '<p>Hello <img src="https://large-mail.' in page
 
 
-@pytest.mark.parametrize("kind", ["signed", "encrypted", "S/MIME"])
+def test_signed_message_can_be_read_and_taken_apart_like_any_other(
+    shelf: MemoryStore, tmp_path: Path
+) -> None:
+    done = offload(of_kind("signed"), shelf, tmp_path)
+
+    assert shelf.json(f"{FOLDER}envelope.json")["protection"] == "signed"
+    assert done.links.page is not None
+    assert None not in links_of(done)
+    assert b"Its signature can be checked in this file alone" in shelf.objects[f"{FOLDER}index.html"].octets
+
+
+@pytest.mark.parametrize("kind", ["encrypted", "S/MIME"])
 def test_protected_message_stays_whole(kind: str, shelf: MemoryStore, tmp_path: Path) -> None:
     done = offload(of_kind(kind), shelf, tmp_path)
 

@@ -4,12 +4,11 @@ Nothing raises on any content; bodies pass through in chunks.
 """
 
 import mimetypes
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import first, parse_header_block
-from woomera_milter.message.mime.body import body_leaves
+from woomera_milter.message.mime.body import leaves, text_leaves
 from woomera_milter.message.mime.transfer import beginning
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.text.file_names import DistinctNames, safe_file_name
@@ -45,20 +44,13 @@ class NamedPart:
 
 def named_attachments(fd: int, root: Part) -> list[NamedPart]:
     """Every leaf that is not the message's text, inline ones too, in the message's order."""
-    body_starts = {leaf.start for leaf in body_leaves(root)}
+    body_starts = {leaf.start for leaf in text_leaves(fd, root)}
     names = DistinctNames()
     return [
         NamedPart(part, names.distinct(_file_name(fd, part)), part.content_type)
-        for part in _leaves(root)
+        for part in leaves(root)
         if part.start not in body_starts
     ]
-
-
-def _leaves(part: Part) -> Iterator[Part]:
-    if not part.is_multipart:
-        yield part
-    for child in part.children:
-        yield from _leaves(child)
 
 
 # The constructor's table alone: what a host's mime.types says must not change a name.

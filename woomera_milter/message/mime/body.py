@@ -1,15 +1,69 @@
-"""The text of a message: which leaves are it, and what they say.
+"""The text of a message: a sequence of leaves, and what each says.
 
-Nothing raises on any content.
+Mail programs put a text around files and pictures, gateways a banner before it and a footer after it: all
+of them are the text. RFC 2046 section 5.1 says what a multipart means; what it leaves open is decided by
+what people really send. Nothing here raises on any content, and what is read is bounded.
 """
 
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 
+from woomera_milter.message.decoding import parameters
+from woomera_milter.message.fields import first
 from woomera_milter.message.mime.transfer import beginning
-from woomera_milter.message.mime.tree import Part
+from woomera_milter.message.mime.tree import Part, fields_of
 from woomera_milter.text.charsets import decode
+from woomera_milter.text.enriched import from_enriched
+from woomera_milter.text.flowed import unflowed
 from woomera_milter.text.html import from_html
 from woomera_milter.text.lines import cut, lines_for_people
+
+# Texts that are made for programs. Without a name they are files all the same.
+_FILE_TYPES = {
+    *("text/calendar", "text/css", "text/csv", "text/directory", "text/javascript", "text/rfc822-headers"),
+    *("text/rtf", "text/tab-separated-values", "text/vcard", "text/x-vcalendar", "text/x-vcard", "text/xml"),
+}
+_HTML = "text/html"
+_ENRICHED_TYPES = frozenset({"text/enriched", "text/richtext"})
+# Renditions for some devices, which stand beside one for all.
+_SPECIAL_TYPES = frozenset({"text/watch-html", "text/x-amp-html"})
+
+# HTML has far more markup than text, and much of it comes before the first word.
+_OCTETS_PER_TEXT_BYTE, _HTML_OCTETS_PER_TEXT_BYTE = 4, 32
+_LEAVES_READ_WHOLE = 4
+_FIRST_LOOK_CHARS = 16_384
+_PICTURE_IN_HTML = re.compile(r"<img\b", re.IGNORECASE)
+_UNSEEN = re.compile("[\\s\u00ad\u034f\u200b-\u200d\u2060\ufeff]*")
+
+
+class Form(StrEnum):
+    """What a piece of the text is made of."""
+
+    PLAIN = "plain"
+    HTML = "html"
+    PICTURE = "picture"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A leaf as it stands in the text; `text` is decoded, markup and all, and "" of a picture.
+
+    Whether a PICTURE can be shown, its octets tell. Of text that is not complete only the beginning was read.
+    """
+
+    part: Part
+    form: Form
+    text: str = ""
+    is_complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A message's text as far as it was read, in its order, and whether there is more of it."""
+
+    pieces: tuple[Piece, ...]
+    truncated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,54 +74,141 @@ class BodyText:
     truncated: bool
 
 
-# Kinds of text that are renditions of the message itself when no file name says otherwise.
-_BODY_TYPES = {
-    "text/plain",
-    "text/html",
-    "text/enriched",
-    "text/richtext",
-    "text/x-amp-html",
-    "text/watch-html",
-}
+def text_leaves(fd: int, root: Part) -> list[Part]:
+    """Every leaf that belongs to the text of the message, be it in one of several alternatives."""
+    if not root.is_multipart:
+        return [root] if _is_text(root) else []
+    children = root.children
+    if root.content_type == "multipart/related":
+        children = (_root_of(fd, root),) if children else ()
+    return [leaf for child in children for leaf in text_leaves(fd, child)]
 
 
-def body_leaves(part: Part) -> list[Part]:
-    """The leaves that are the text of the message: the first inline one, or all alternatives of it."""
-    if not part.is_multipart:
-        is_text = part.content_type in _BODY_TYPES and part.disposition != "attachment" and not part.name
-        return [part] if is_text else []
-    bodies = (body_leaves(child) for child in part.children)
-    if part.content_type == "multipart/alternative":
-        return [leaf for body in bodies for leaf in body]
-    return next((body for body in bodies if body), [])
-
-
-# HTML has far more markup than text, and much of it comes before the first word.
-_HTML_BYTES_PER_TEXT_BYTE = 32
+def body(fd: int, root: Part, max_bytes: int) -> Body:
+    """The text of the message, HTML where it has any, from at most `max_bytes` of each leaf."""
+    reader = _Reader(fd, root, {Form.HTML: max_bytes, Form.PLAIN: max_bytes}, preferred=Form.HTML)
+    return reader.body()
 
 
 def body_text(fd: int, root: Part, max_bytes: int) -> BodyText:
-    """The beginning of the message's text/plain, else of its text/html, in at most `max_bytes` of UTF-8."""
-    leaves = body_leaves(root)
-    truncated = False
-    for content_type, bytes_per_text_byte in ("text/plain", 4), ("text/html", _HTML_BYTES_PER_TEXT_BYTE):
-        for leaf in leaves:
-            if leaf.content_type != content_type:
-                continue
-            octets, complete = beginning(fd, leaf, bytes_per_text_byte * max_bytes)
-            text = decode(octets, leaf.charset or "", complete=complete)
-            text = from_html(text) if content_type == "text/html" else lines_for_people(text).strip("\n")
-            shown, is_cut = cut(text, max_bytes)
-            truncated = truncated or is_cut or not complete
-            if text.strip():
-                return BodyText(shown, is_cut or not complete)
-    return BodyText("", truncated)
+    """The text of the message, plain where it has any, in at most `max_bytes` of UTF-8."""
+    octets = {Form.HTML: _HTML_OCTETS_PER_TEXT_BYTE, Form.PLAIN: _OCTETS_PER_TEXT_BYTE}
+    reader = _Reader(fd, root, {form: it * max_bytes for form, it in octets.items()}, preferred=Form.PLAIN)
+    found = reader.body()
+    shown, is_cut = cut("\n\n".join(filter(None, map(_words, found.pieces))), max_bytes)
+    return BodyText(shown, is_cut or found.truncated)
 
 
-def body_html(fd: int, root: Part, max_bytes: int) -> BodyText | None:
-    """The beginning of the message's text/html, markup and all, at most `max_bytes`; None without one."""
-    leaf = next((leaf for leaf in body_leaves(root) if leaf.content_type == "text/html"), None)
-    if leaf is None:
-        return None
-    octets, complete = beginning(fd, leaf, max_bytes)
-    return BodyText(decode(octets, leaf.charset or "", complete=complete), truncated=not complete)
+def _is_text(part: Part) -> bool:
+    """Whether a leaf is a text to be read where it stands, and no file."""
+    return _is_inline_text(part) and not part.name and part.content_type not in _FILE_TYPES
+
+
+def _is_inline_text(part: Part) -> bool:
+    return part.content_type.startswith("text/") and part.disposition != "attachment"
+
+
+def _root_of(fd: int, related: Part) -> Part:
+    """The child of a multipart/related that the others serve (RFC 2387 section 3.2)."""
+    content_id = _parameter(fd, related, "start").strip("<> ")
+    named = (child for child in related.children if content_id and child.content_id == content_id)
+    return next(named, related.children[0])
+
+
+def _parameter(fd: int, part: Part, name: str) -> str:
+    """A parameter of the Content-Type that few ask for."""
+    value = first(fields_of(fd, part), "Content-Type") or b""
+    return parameters(value).get(name, b"").decode("ascii", "replace")
+
+
+def _form(part: Part) -> Form:
+    return Form.HTML if part.content_type in _SPECIAL_TYPES | {_HTML} else Form.PLAIN
+
+
+def _words(piece: Piece) -> str:
+    match piece.form:
+        case Form.PICTURE:
+            is_named_picture = piece.part.name and piece.part.content_type.startswith("image/")
+            return f"[{piece.part.name}]" if is_named_picture else ""
+        case Form.HTML:
+            return from_html(piece.text)
+        case Form.PLAIN:
+            return piece.text
+
+
+class _Reader:
+    """Reads the text of one message, of each form at most so many octets a leaf."""
+
+    def __init__(self, fd: int, root: Part, max_octets: dict[Form, int], preferred: Form) -> None:
+        self._fd = fd
+        self._root = root
+        self._max_octets = max_octets
+        self._room = _LEAVES_READ_WHOLE * sum(max_octets.values())
+        self._preferred = preferred
+
+    def body(self) -> Body:
+        pieces = self._of(self._root)
+        if not any(it.text for it in pieces):
+            pieces = [*self._what_else_is_text(), *pieces]
+        shown = tuple(it for it in pieces if it.text or it.form == Form.PICTURE)
+        return Body(shown, truncated=not all(it.is_complete for it in pieces))
+
+    def _of(self, part: Part) -> list[Piece]:
+        if part.is_multipart:
+            match part.content_type:
+                case "multipart/alternative":
+                    # RFC 2046 section 5.1.4: the last is the best.
+                    return max(map(self._of, reversed(part.children)), key=self._rank, default=[])
+                case "multipart/related":
+                    return self._of(_root_of(self._fd, part)) if part.children else []
+                case _:
+                    return [piece for child in part.children for piece in self._of(child)]
+        if _is_text(part):
+            return self._read(part)
+        is_seen = part.disposition != "attachment" and not part.content_type.startswith("text/")
+        return [Piece(part, Form.PICTURE)] if is_seen else []
+
+    def _rank(self, pieces: list[Piece]) -> int:
+        """How well an alternative serves."""
+        texts = [it for it in pieces if it.text]
+        types = {it.part.content_type for it in texts}
+        if not types - _SPECIAL_TYPES - _ENRICHED_TYPES:
+            return 1 if types else 0
+        return 3 if any(it.form == self._preferred for it in texts) else 2
+
+    def _what_else_is_text(self) -> list[Piece]:
+        """Where no leaf is the text for certain, the first that has words: one without a name, if any."""
+        inline = [leaf for leaf in leaves(self._root) if _is_inline_text(leaf)]
+        found = map(self._read, sorted(inline, key=lambda leaf: bool(leaf.name)))
+        return next((pieces for pieces in found if pieces and pieces[0].text), [])
+
+    def _read(self, part: Part) -> list[Piece]:
+        """The piece that a leaf makes, none where it says nothing."""
+        form = _form(part)
+        octets, is_complete = beginning(self._fd, part, min(self._max_octets[form], self._room))
+        self._room -= len(octets)
+        text = decode(octets, part.charset or "", complete=is_complete)
+        if form == Form.PLAIN:
+            text = from_enriched(text) if part.content_type in _ENRICHED_TYPES else text
+            text = lines_for_people(text)
+            if part.content_type == "text/plain" and _parameter(self._fd, part, "format").lower() == "flowed":
+                text = unflowed(text, delsp=_parameter(self._fd, part, "delsp").lower() == "yes")
+            text = text.strip("\n")
+        text = "" if _is_blank(form, text) else text
+        return [Piece(part, form, text, is_complete)] if text or not is_complete else []
+
+
+def _is_blank(form: Form, text: str) -> bool:
+    if form == Form.PLAIN:
+        return _UNSEEN.fullmatch(text) is not None
+    if _PICTURE_IN_HTML.search(text):
+        return False
+    # most HTML has a word near its beginning
+    return all(_UNSEEN.fullmatch(from_html(it)) for it in (text[:_FIRST_LOOK_CHARS], text))
+
+
+def leaves(part: Part) -> list[Part]:
+    """Every leaf, in the message's order."""
+    if not part.is_multipart:
+        return [part]
+    return [leaf for child in part.children for leaf in leaves(child)]

@@ -83,7 +83,8 @@ LISTED = {
         multipart("alternative", TEXT, HTML, MIMEText("BEGIN:VCALENDAR", "calendar")),
         ["attachment.ics"],
     ),
-    "text after the first": (multipart("mixed", TEXT, PDF, TEXT), ["offer.pdf", "attachment.txt"]),
+    "nor is what follows a file": (multipart("mixed", TEXT, PDF, TEXT), ["offer.pdf"]),
+    "beside the root of related parts": (multipart("related", HTML, TEXT), ["attachment.txt"]),
     "a report's parts": (
         multipart("report", TEXT, MIMEMessage(FORWARDED)),
         ["Plan für 2026.eml"],

@@ -36,3 +36,52 @@ def test_protected_originals_are_recognised(content_type: str, expected: Protect
 def test_bare_pgp_in_the_text_counts_as_encrypted() -> None:
     message = b"\n-----BEGIN PGP MESSAGE-----\n\nhQ==\n-----END PGP MESSAGE-----\n"
     assert protection_of(outline_of(message), text_in(message).text) is Protection.ENCRYPTED
+
+
+NOT_PROTECTED = {
+    "a signed envelope is attached": "multipart/mixed; boundary=b\n\n--b\n"
+    "Content-Type: application/pkcs7-mime\nContent-Disposition: attachment; filename=contract.pdf.p7m",
+    "a text speaks of PGP": "text/plain\n\nIt begins so:\n-----BEGIN PGP MESSAGE-----",
+    "an encrypted message is forwarded": "multipart/mixed; boundary=b\n\n--b\n"
+    "Content-Type: message/rfc822\n\nContent-Type: multipart/encrypted; boundary=c",
+}
+
+
+@pytest.mark.parametrize("message", NOT_PROTECTED.values(), ids=NOT_PROTECTED)
+def test_what_is_protected_within_a_message_does_not_protect_it(message: str) -> None:
+    octets = crlf(f"Content-Type: {message}\n\nx\n--b--\n")
+    assert protection_of(outline_of(octets), text_in(octets).text) is None
+
+
+PGP_OF_EXCHANGE = """Content-Type: multipart/mixed; boundary=b
+
+--b
+Content-Type: text/plain
+
+{text}
+--b
+Content-Type: application/pgp-encrypted; name="PGPMIME version identification"
+
+Version: 1
+--b
+Content-Type: application/octet-stream; name="encrypted.asc"
+
+-----BEGIN PGP MESSAGE-----
+--b--
+"""
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", Protection.ENCRYPTED), ("These came today.", None)])
+def test_pgp_in_a_frame_that_became_mixed_is_recognised_unless_it_comes_with_words(
+    text: str, expected: Protection | None
+) -> None:
+    octets = crlf(PGP_OF_EXCHANGE.format(text=text))
+    assert protection_of(outline_of(octets), text_in(octets).text) is expected
+
+
+def test_a_banner_before_what_is_signed_hides_no_signature() -> None:
+    octets = crlf(
+        "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nCAUTION: from outside.\n"
+        "--b\nContent-Type: multipart/signed; boundary=c\n\n--b--\n"
+    )
+    assert protection_of(outline_of(octets)) is Protection.SIGNED
