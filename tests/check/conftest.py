@@ -1,5 +1,6 @@
 """Sound configurations of sendmail, of Woomera and of buckets, in which a test breaks one thing."""
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,13 +10,16 @@ import pytest
 
 from rig.lab import BUCKET
 from rig.mta import sendmail_cf as rig_cf
+from rig.servers.certificate import certificate
 from rig.servers.faults import FaultProxy
 from rig.servers.s3 import Juicefs, Ministack, Moto, S3Server
+from rig.servers.smtp_server import SmtpServer
 from woomera_milter.check import sendmail_cf
 from woomera_milter.check.bucket import s3
 from woomera_milter.check.finding import Finding
 from woomera_milter.check.sendmail_cf import SendmailCf
 from woomera_milter.config import Config
+from woomera_milter.config.values import MB
 from woomera_milter.store.inspection import Bucket
 
 SMTP_PORT = 2525
@@ -162,3 +166,19 @@ def look_at_bucket(configuration: Config, now: datetime | None = None) -> list[F
         return list(s3.look(bucket, configuration, HOST, now or datetime.now(UTC)))
     finally:
         bucket.close()
+
+
+# A relay.
+
+SIZE = f"SIZE {10 * MB}"
+
+
+@pytest.fixture
+def secure_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpServer]:
+    """Offers STARTTLS; its certificate is trusted."""
+    certificate_file, key_file = certificate(tmp_path, "127.0.0.1")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate_file))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate_file, key_file)
+    with SmtpServer(tls=context, extensions=("AUTH PLAIN LOGIN", SIZE)) as server:
+        yield server

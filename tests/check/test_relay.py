@@ -1,13 +1,8 @@
 """`woomera check` tells what the relay says of itself, and when limit is not the relay's."""
 
-import ssl
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from rig.process import free_port
-from rig.servers.certificate import certificate
 from rig.servers.smtp_server import HANG_UP, SmtpServer
 from woomera_milter.check import relay as check_relay
 from woomera_milter.check.finding import Finding
@@ -19,22 +14,10 @@ from woomera_milter.submission.smtp import ServerGreeting
 from .conftest import configured, troubles
 
 SES_HOST = "email-smtp.us-east-1.amazonaws.com"
-SIZE = f"SIZE {10 * MB}"
 
 
 def look(server: SmtpServer) -> list[Finding]:
     return list(check_relay.look(SmartHost("relay", server.host, server.port), 10 * MB))
-
-
-@pytest.fixture
-def secure_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmtpServer]:
-    """Offers STARTTLS; its certificate is trusted."""
-    certificate_file, key_file = certificate(tmp_path, "127.0.0.1")
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate_file))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate_file, key_file)
-    with SmtpServer(tls=context, extensions=("AUTH PLAIN LOGIN", SIZE)) as server:
-        yield server
 
 
 def test_relay_that_encrypts_and_has_our_limit_passes_and_gets_no_mail(secure_server: SmtpServer) -> None:

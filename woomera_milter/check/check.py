@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from woomera_milter import config
-from woomera_milter.check import archive, filters, links, milter, sendmail, sendmail_cf, ses
+from woomera_milter.check import archive, filters, links, login, milter, sendmail, sendmail_cf, ses
 from woomera_milter.check import host as check_host
 from woomera_milter.check import relay as check_relay
 from woomera_milter.check.bucket import s3
@@ -88,8 +88,12 @@ def _s3(configuration: config.Config) -> Iterator[Area]:
 
 def _mail(configuration: config.Config, cf: SendmailCf | None) -> Iterator[Area]:
     mail, relay = configuration.mail, cf.smart_host if cf else None
-    if relay is not None:
-        yield _area("relay", lambda: check_relay.look(relay, configuration.limit))
+    if cf is not None and relay is not None:
+        yield _area(
+            "relay",
+            lambda: check_relay.look(relay, configuration.limit),
+            lambda: login.look(cf, relay),
+        )
     if mail.via == "smtp":
         yield _area("jobs' mail", lambda: [check_relay.mail_host(mail)])
     senders = _senders(configuration, cf)

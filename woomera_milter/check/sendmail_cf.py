@@ -74,6 +74,14 @@ class SmartHost:
 
 
 @dataclass(frozen=True, slots=True)
+class Map:
+    """A K line of a map in a file; `path` lacks what its kind (hash, btree) puts behind it."""
+
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
 class SendmailCf:
     """A .cf file. `options` are by name in lower case, each with all of its values; `macros` by name."""
 
@@ -82,6 +90,7 @@ class SendmailCf:
     macros: Mapping[str, str]
     defined_filters: Mapping[str, Filter]
     mailers: Mapping[str, MailerLine]
+    maps: Mapping[str, Map]
 
     def option(self, name: str, default: str = "") -> str:
         """Return the last value of an option, which is the one that holds."""
@@ -149,6 +158,7 @@ def parse(text: str, path: Path) -> SendmailCf:
     macros: dict[str, str] = {}
     filters: dict[str, Filter] = {}
     mailers: dict[str, MailerLine] = {}
+    maps: dict[str, Map] = {}
     for line in re.sub(r"\n[ \t]+", " ", text).splitlines():
         command, rest = line[:1], line[1:].strip()
         match command:
@@ -158,13 +168,15 @@ def parse(text: str, path: Path) -> SendmailCf:
                 options[key] = (*options.get(key, ()), value.strip())
             case "D" if found := re.match(r"(\{\w+\}|.)(.*)", rest):
                 macros[found[1]] = found[2].strip()
+            case "K" if (words := rest.split())[2:] and words[-1].startswith("/"):
+                maps[words[0]] = Map(words[1], Path(words[-1]))
             case "X":
                 name, fields = _fields(rest)
                 filters[name] = _filter(name, fields)
             case "M":
                 name, fields = _fields(rest)
                 mailers[name] = _mailer(fields)
-    return SendmailCf(path, options, macros, filters, mailers)
+    return SendmailCf(path, options, macros, filters, mailers, maps)
 
 
 def parse_time(text: str, unit: str) -> timedelta:

@@ -180,11 +180,40 @@ def greet(host: str, port: int) -> ServerGreeting:
             connection.ehlo()
             return ServerGreeting(dict(connection.esmtp_features), encrypted=True)
     except OSError as error:  # smtplib's own are OSErrors too
-        raise TemporaryError(
-            f"{host}:{port} does not answer as a mail server: {in_words(error)}",
-            remedy="see whether it runs, and whether a firewall or security group lets this host reach it",
-            reason=Reason.MAIL,
-        ) from error
+        raise _not_a_mail_server(host, port, error) from error
+
+
+def log_in(host: str, port: int, user: str, password: str) -> Answer | None:
+    """Try a login, and send nothing else. Raise TemporaryError where the connection fails.
+
+    None where it would go in clear, or to a server that cannot be trusted, or that knows of no logins.
+    """
+    try:
+        with smtplib.SMTP(host, port, timeout=GREET_TIMEOUT_S) as connection:
+            connection.ehlo_or_helo_if_needed()
+            if not connection.has_extn("starttls"):
+                return None
+            try:
+                connection.starttls(context=ssl.create_default_context())
+            except ssl.SSLCertVerificationError:
+                return None
+            connection.ehlo()
+            if not connection.has_extn("auth"):
+                return None
+            try:
+                return _reply(*connection.login(user, password))
+            except smtplib.SMTPResponseException as error:
+                return _reply(error.smtp_code, error.smtp_error)
+    except OSError as error:  # smtplib's own are OSErrors too
+        raise _not_a_mail_server(host, port, error) from error
+
+
+def _not_a_mail_server(host: str, port: int, error: OSError) -> TemporaryError:
+    return TemporaryError(
+        f"{host}:{port} does not answer as a mail server: {in_words(error)}",
+        remedy="see whether it runs, and whether a firewall or security group lets this host reach it",
+        reason=Reason.MAIL,
+    )
 
 
 def _data(connection: smtplib.SMTP, message: bytes) -> Answer:
