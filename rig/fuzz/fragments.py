@@ -12,10 +12,15 @@ DELIMITERS = [
     b"--bc\n",
     b"--a:b\n",
     b"--a =b\n",
+    b"--b --\n",
+    b"--d\nContent-Type: a/b\n\n",
 ]
 MIME_FIELDS = [
     b"Content-Type: multipart/mixed; boundary=c\n",
     b"Content-Type: multipart/digest; boundary=b\n",
+    b"Content-Type: multipart/related; boundary='b '\n",
+    b"Content-Type: multipart/mixed boundary=c\n",
+    b"Content-Type: multipart/x\n\n",
     b'Content-Type: multipart/mixed; boundary="a:b"\n',
     b'Content-Type: multipart/mixed; boundary="a =b"\n',
     b'Content-Type: multipart/alternative; boundary="b--"\n',

@@ -19,6 +19,10 @@ HOSTILE_BODIES = {
     "fields": b"--b\ncontent-id:x\ncontent-id:x\n",
     "long names": b"--b\nContent-Type: a/b; name=" + b"x;" * 5000 + b"\n\n",
     "multiparts": b"--b\nContent-Type: multipart/mixed; boundary=b\n\n",
+    "multiparts that end": b"--b\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\n--b--\n",
+    "multiparts without a boundary": b"--b\nContent-Type: multipart/mixed\n\n" + b"\n--c" * 1000 + b"\n",
+    "closing delimiters": b"--b--\n",
+    "closing delimiters, and parts after them": b"--b\n--b--\n",
 }
 
 

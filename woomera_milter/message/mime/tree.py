@@ -6,11 +6,18 @@ nothing here raises on any content, memory is bounded and time is linear in the 
 
 import os
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from woomera_milter.message.decoding import parameters, text_of
 from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
+from woomera_milter.message.mime.delimiters import (
+    Delimiters,
+    FileWindow,
+    announced_boundaries,
+    next_delimiter,
+    seen_boundary,
+)
 
 WINDOW_BYTES = 1 << 20
 
@@ -18,10 +25,9 @@ WINDOW_BYTES = 1 << 20
 # tells less: the last part that fits keeps the rest of the message, a multipart that lies too deep is
 # a leaf, and a header section longer than a window ends there, what follows counts as body.
 MAX_PARTS = 10_000
-MAX_DEPTH = 30
+MAX_DEPTH = 100
 _MAX_FIELD_BYTES = 16_384
-_MAX_BOUNDARY_OCTETS = 200  # RFC 2046 section 5.1.1 allows 70
-_MAX_PADDING_OCTETS = 100
+_PEEK_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,89 +57,24 @@ class Part:
         return self.content_type.startswith("multipart/")
 
 
-class _FileWindow:
-    """A file, seen through one window that moves along it."""
-
-    def __init__(self, fd: int, size_bytes: int, window_bytes: int, check: Callable[[], object]) -> None:
-        self._fd = fd
-        self._check = check
-        self.window_bytes = window_bytes
-        self.size_bytes = min(size_bytes, os.fstat(fd).st_size)
-        self.start = 0
-        self.octets = b""
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.octets)
-
-    @property
-    def is_last(self) -> bool:
-        return self.end >= self.size_bytes
-
-    def show(self, position: int, length: int) -> int:
-        """Have the window hold `length` octets from `position` on, if the file does; return its index."""
-        self._check()
-        if position < self.start or self.end < min(position + length, self.size_bytes):
-            # Twice what is asked for, so that many small steps do not read the same octets many times.
-            wanted = max(2 * length, self.window_bytes)
-            self.octets = os.pread(self._fd, min(wanted, self.size_bytes - position), position)
-            self.start = position
-        return position - self.start
-
-    def octet_before(self, position: int) -> bytes:
-        return os.pread(self._fd, 1, position - 1) if position else b""
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """A delimiter line, from the line feed before it to its end, of the multipart at `index` in the stack."""
-
-    start: int
-    end: int
-    index: int
-    closes: bool
-
-
-class _Delimiters:
-    """The delimiter lines that may come next: those of all open multiparts (RFC 2046 section 5.1.2)."""
-
-    def __init__(self, outer: "_Delimiters | None", index: int, boundary: bytes) -> None:
-        meaning = {boundary: (index, False), boundary + b"--": (index, True)}
-        # Where a multipart repeats an outer one's boundary, the outer one has it.
-        self._meaning: dict[bytes, tuple[int, bool]] = meaning | outer._meaning if outer else meaning
-        self._beginning = b"\n--" + _common_prefix(self._meaning)
-        self.max_octets = len(b"\n--\r\n") + max(map(len, self._meaning)) + _MAX_PADDING_OCTETS
-
-    def search(self, octets: bytes, start: int, *, is_last: bool) -> _Line | None:
-        """The first delimiter line from `start` on; only at the end of the file may it lack a line end."""
-        while (start := octets.find(self._beginning, start)) >= 0:
-            end = octets.find(b"\n", start + 1, start + self.max_octets)
-            if end < 0:
-                if not is_last or len(octets) - start > self.max_octets:
-                    start += 1
-                    continue
-                end = len(octets)
-            # White space after the boundary is padding (RFC 2046 section 5.1.1).
-            if meaning := self._meaning.get(octets[start + 3 : end].rstrip(b" \t\r")):
-                return _Line(start, min(end + 1, len(octets)), *meaning)
-            start = end
-        return None
-
-
-def _common_prefix(words: Iterable[bytes]) -> bytes:
-    low, high = min(words), max(words)
-    length = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
-    return low[:length]
-
-
-@dataclass(slots=True)
 class _Open:
     """A part whose end is not known yet; `delimiters` are those that may end it or one of its children."""
 
-    part: Part
-    delimiters: _Delimiters | None
-    children: list[Part] = field(default_factory=list)
-    delimited: bool = False
+    def __init__(self, part: Part, delimiters: Delimiters | None) -> None:
+        self.part = part
+        self.delimiters = self._while_open = delimiters
+        self.children: list[Part] = []
+        self.delimited = False
+
+    def begin_child(self) -> None:
+        """Note that a delimiter begins a part, even if the multipart was closed before."""
+        self.delimited = True
+        self.delimiters = self._while_open
+
+    def end_children(self) -> None:
+        """Note the closing delimiter."""
+        self.delimited = True
+        self.delimiters = self.delimiters and self.delimiters.after_close()
 
     def close(self, end: int) -> Part:
         start = self.part.start
@@ -158,21 +99,24 @@ def outline(
     Preambles and epilogues belong to no child; a part that is never ended reaches to its parent's end.
     `check` is called again and again on the way, and may raise.
     """
-    window = _FileWindow(fd, size_bytes, window_bytes, check)
+    window = FileWindow(fd, size_bytes, window_bytes, check)
     stack = [_open_part(window, 0, [])]
     position = stack[0].part.start
     parts = 1
     while parts < MAX_PARTS and (delimiters := stack[-1].delimiters):
-        line = _next_delimiter(window, position, delimiters)
+        line = next_delimiter(window, position, delimiters)
         if line is None:
             break
-        _close_down_to(line.index, stack, line.start - (window.octet_before(line.start) == b"\r"))
+        end = line.start - (window.octet_before(line.start) == b"\r")
+        _close_down_to(line.index, stack, end)
         multipart = stack[line.index]
-        multipart.delimited = True
+        if not multipart.delimited and (line.closes or delimiters.repeats_an_outer_one):
+            multipart.children += _text_before_the_parts(fd, multipart.part, end)
         position = line.end
         if line.closes:
-            multipart.delimiters = stack[line.index - 1].delimiters if line.index else None
+            multipart.end_children()
         else:
+            multipart.begin_child()
             stack.append(_open_part(window, position, stack))
             position = stack[-1].part.start
             parts += 1
@@ -192,18 +136,20 @@ def _close_down_to(index: int, stack: list[_Open], end: int) -> None:
         stack[-1].children.append(closed)
 
 
-def _next_delimiter(window: _FileWindow, position: int, delimiters: _Delimiters) -> _Line | None:
-    """The next delimiter line in the body that begins at `position`, or right there."""
-    # The line feed before the body belongs to the delimiter as well, even if it ended a header.
-    position = max(0, position - 1)
-    while True:
-        index = window.show(position, 2 * delimiters.max_octets)
-        if line := delimiters.search(window.octets, index, is_last=window.is_last):
-            return replace(line, start=window.start + line.start, end=window.start + line.end)
-        if window.is_last:
-            return None
-        # What the window's edge may have cut is looked at again, whole.
-        position = window.end - delimiters.max_octets
+_PREAMBLE = re.compile(rb"multi-?part|\bMIME\b", re.IGNORECASE)
+
+
+def _text_before_the_parts(fd: int, multipart: Part, end: int) -> list[Part]:
+    """A multipart's preamble as a part, where it is more than the customary sentence.
+
+    A multipart that has no parts, or whose delimiters may be meant for an outer one, may be no multipart:
+    what was meant to be read is all before its first delimiter.
+    """
+    octets = os.pread(fd, max(0, min(end - multipart.start, _PEEK_BYTES)), multipart.start)
+    if not octets.strip() or (len(octets) < _PEEK_BYTES and _PREAMBLE.search(octets)):
+        return []
+    text = replace(multipart, content_type="text/plain", end=end, header_start=multipart.start)
+    return [replace(text, content_id="", content_location="")]
 
 
 _CONTENT_FIELD = re.compile(
@@ -211,11 +157,11 @@ _CONTENT_FIELD = re.compile(
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
 _BLANK_LINE = re.compile(rb"\r?\n")
-_MEDIA_TYPE = re.compile(rb"\s*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)")
+_MEDIA_TYPE = re.compile(rb"[\s\"]*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)")
 _TOKEN = re.compile(rb"\s*([^\s;()\"]+)")
 
 
-def _open_part(window: _FileWindow, position: int, stack: list[_Open]) -> _Open:
+def _open_part(window: FileWindow, position: int, stack: list[_Open]) -> _Open:
     """The part whose header section begins at `position`, right after its delimiter line."""
     parent = stack[-1] if stack else None
     before = position - 1 if parent else 0
@@ -236,29 +182,41 @@ def _open_part(window: _FileWindow, position: int, stack: list[_Open]) -> _Open:
         fields.setdefault(found[1].lower(), found[2][:_MAX_FIELD_BYTES])
     # RFC 2046 section 5.1.5: in a digest the default is another.
     is_digest = parent is not None and parent.part.content_type == "multipart/digest"
-    part, boundary = _part(fields, window.start + body, "message/rfc822" if is_digest else "text/plain")
-    part = replace(part, header_start=position)
-    if boundary and len(stack) < MAX_DEPTH:
-        delimiters = _Delimiters(delimiters, len(stack), boundary)
-    elif boundary:
-        part = replace(part, content_type="application/octet-stream")
-    return _Open(part, delimiters)
+    default_type = "message/rfc822" if is_digest else "text/plain"
+    part, boundary = _part(fields, position, window.start + body, default_type)
+    if not part.is_multipart:
+        return _Open(part, delimiters)
+    boundaries = _boundaries(window, part, announced_boundaries(fields[b"type"], boundary), delimiters)
+    if not boundaries:
+        # RFC 2045 section 5.2: a Content-Type that breaks the rules means text/plain.
+        return _Open(replace(part, content_type="text/plain"), delimiters)
+    if len(stack) >= MAX_DEPTH:
+        return _Open(replace(part, content_type="application/octet-stream"), delimiters)
+    return _Open(part, Delimiters(delimiters, len(stack), boundaries))
 
 
-def _part(fields: dict[bytes, bytes], start: int, default_type: str) -> tuple[Part, bytes]:
-    """The part that `fields` describe, and its boundary if it is a multipart."""
+def _boundaries(
+    window: FileWindow, part: Part, announced: set[bytes], outer: Delimiters | None
+) -> set[bytes]:
+    """The boundaries of a multipart: those that are announced, and the one that its body begins with."""
+    index = window.show(part.start - 1, _PEEK_BYTES)
+    octets = window.octets[index : index + _PEEK_BYTES]
+    if outer and (line := outer.search(octets, 0, is_last=False)):
+        octets = octets[: line.start + 1]
+    seen = seen_boundary(octets, is_announced=bool(announced))
+    return announced | {seen} if seen else announced
+
+
+def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_type: str) -> tuple[Part, bytes]:
+    """The part that `fields` describe, and the boundary that it is said to have."""
     type_field, disposition_field = fields.get(b"type", b""), fields.get(b"disposition", b"")
     media_type = _MEDIA_TYPE.match(type_field)
     content_type = b"/".join(media_type.groups()).decode("ascii").lower() if media_type else "text/plain"
+    if not media_type and type_field.lstrip()[:9].lower() == b"multipart":
+        content_type = "multipart/mixed"
     if b"type" not in fields:
         content_type = default_type
     type_parameters = parameters(type_field)
-    boundary = b""
-    if content_type.startswith("multipart/"):
-        boundary = type_parameters.get("boundary", b"").rstrip()
-        if not 0 < len(boundary) <= _MAX_BOUNDARY_OCTETS:
-            # RFC 2045 section 5.2: a Content-Type that breaks the rules means text/plain.
-            content_type, boundary = "text/plain", b""
     disposition = _token(disposition_field)
     if disposition not in ("", "inline"):
         disposition = "attachment"  # RFC 2183 section 2.8: so are the unknown ones
@@ -268,14 +226,15 @@ def _part(fields: dict[bytes, bytes], start: int, default_type: str) -> tuple[Pa
         charset=_token(type_parameters.get("charset", b"")) or None,
         transfer_encoding=_token(fields.get(b"transfer-encoding", b"")),
         disposition=disposition,
-        name=text_of(name),
-        content_id=text_of(fields.get(b"id", b"")).strip("<>"),
+        name=text_of(name) if name else "",
+        content_id=text_of(fields[b"id"]).strip("<>") if b"id" in fields else "",
         # RFC 2557 section 4.4: folds within a URI are no part of it.
-        content_location="".join(text_of(fields.get(b"location", b"")).split()),
+        content_location="".join(text_of(fields[b"location"]).split()) if b"location" in fields else "",
+        header_start=header_start,
         start=start,
         end=start,
     )
-    return part, boundary
+    return part, type_parameters.get("boundary", b"")
 
 
 def _token(value: bytes) -> str:

@@ -43,6 +43,14 @@ def leaves(part: Part) -> list[Part]:
     return below if part.is_multipart else [part]
 
 
+def types_of(part: Part) -> str:
+    """The tree in one line: mixed(text/plain image/png)."""
+    if not part.is_multipart:
+        return part.content_type
+    subtype = part.content_type.removeprefix("multipart/")
+    return f"{subtype}({' '.join(types_of(child) for child in part.children)})"
+
+
 def crlf(text: str) -> bytes:
     return text.replace("\n", "\r\n").encode()
 

@@ -20,17 +20,10 @@ from tests.unit.message.mime.mime_cases import (
     multipart,
     on_disk,
     outline_of,
+    types_of,
 )
 from woomera_milter.message.mime.transfer import decoded_chunks
-from woomera_milter.message.mime.tree import MAX_DEPTH, MAX_PARTS, Part, fields_of, outline
-
-
-def types_of(part: Part) -> str:
-    """The tree in one line: mixed(text/plain image/png)."""
-    if not part.is_multipart:
-        return part.content_type
-    subtype = part.content_type.removeprefix("multipart/")
-    return f"{subtype}({' '.join(types_of(child) for child in part.children)})"
+from woomera_milter.message.mime.tree import MAX_DEPTH, MAX_PARTS, fields_of, outline
 
 
 def inner_messages(message: email.message.Message) -> list[email.message.Message]:
@@ -110,65 +103,6 @@ def test_well_formed_messages_give_the_parts_that_the_email_package_finds(
         assert leaf.name == (part.get_filename() or "")
         assert leaf.disposition == (part.get_content_disposition() or "")
         assert leaf.charset == part.get_content_charset()
-
-
-IRREGULAR = {
-    "no closing delimiter": ("--b\n\none\n--b\n\ntwo", "mixed(text/plain text/plain)"),
-    "nothing after the last delimiter": ("--b\n\none\n--b", "mixed(text/plain text/plain)"),
-    "closed without a line end": ("--b\n\none\n--b--", "mixed(text/plain)"),
-    "preamble and epilogue": ("pre\n--b\n\none\n--b--\nepilogue\n--b\n\ntwo\n", "mixed(text/plain)"),
-    "white space after the boundary": ("--b \t\n\none\n--b--  \n", "mixed(text/plain)"),
-    "text that only begins like a delimiter": ("--b\n\n--bc\n--b-\n --b\n-b\n--b--\n", "mixed(text/plain)"),
-    "more padding than any mailer adds": ("--b" + " " * 150, "text/plain"),
-    "more padding than any mailer adds, and a line end": ("--b" + " " * 150 + "\n", "text/plain"),
-    "closed without any part": ("--b--\n", "mixed()"),
-    "no delimiter at all": ("just text\n", "text/plain"),
-    "empty body": ("", "mixed()"),
-    "parts without header or body": ("--b\n--b\n--b--\n", "mixed(text/plain text/plain)"),
-    "a header without a body": ("--b\nContent-Type: image/png\n--b--\n", "mixed(image/png)"),
-    "no blank line before the text": ("--b\nhello\n--b--\n", "mixed(text/plain)"),
-    "an outer delimiter closes the inner": (
-        "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\none\n--b\n\ntwo\n--b--\n",
-        "mixed(alternative(text/plain) text/plain)",
-    ),
-    "an inner one after that is only text": (
-        "--b\nContent-Type: multipart/alternative; boundary=c\n\n--c\n\none\n--b\n\n--c\n--b--\n",
-        "mixed(alternative(text/plain) text/plain)",
-    ),
-    "both use one boundary": (
-        "--b\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\none\n--b--\n",
-        "mixed(alternative() text/plain)",
-    ),
-    "the inner boundary is the outer's close": (
-        "--b\nContent-Type: multipart/alternative; boundary=b--\n\n--b--\n",
-        "mixed(alternative())",
-    ),
-    "digest": (
-        "--b\nContent-Type: multipart/digest; boundary=c\n\n--c\n\nSubject: x\n\none\n--c--\n--b--\n",
-        "mixed(digest(message/rfc822))",
-    ),
-    "no boundary": ("--b\nContent-Type: multipart/alternative\n\none\n--b--\n", "mixed(text/plain)"),
-    "absurd content types": (
-        "--b\nContent-Type: text\n\n--b\nContent-Type: ;;=\n\n--b\nContent-Type:\n\n"
-        "--b\nCONTENT-TYPE: IMAGE/PNG (x)\n\n",
-        "mixed(text/plain text/plain text/plain image/png)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("body", "types"), IRREGULAR.values(), ids=IRREGULAR)
-@pytest.mark.parametrize("line_end", ["\r\n", "\n"], ids=["CRLF", "LF"])
-def test_irregular_messages_give_a_tree_that_is_true(body: str, types: str, line_end: str) -> None:
-    message = f"Content-Type: multipart/mixed;\n boundary=b\n\n{body}".replace("\n", line_end)
-    assert types_of(outline_of(message.encode())) == types
-
-
-def test_a_delimiter_that_looks_like_a_header_field_ends_the_header() -> None:
-    message = crlf(
-        'Content-Type: multipart/mixed; boundary="a:b"\n\n'
-        "--a:b\nContent-Type: image/png\n--a:b\n\ntext\n--a:b--\n"
-    )
-    assert types_of(outline_of(message)) == "mixed(image/png text/plain)"
 
 
 def test_delimiters_are_found_wherever_a_window_ends() -> None:
