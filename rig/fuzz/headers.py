@@ -14,9 +14,10 @@ from rig.promises.notices import require
 from rig.servers.ses import SINGLE_FIELDS
 from woomera_milter.errors import PermanentError
 from woomera_milter.message.addresses import Recipients, address_of, recipients_of
-from woomera_milter.message.decoding import header_summary, parameters, text_of
+from woomera_milter.message.decoding import header_summary, text_of
 from woomera_milter.message.encoding import ADDRESS_FIELDS, wire
 from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.message.parameters import parameters
 from woomera_milter.notice import new_message
 from woomera_milter.notice.header_edits import HeaderChange, HeaderEdits
 from woomera_milter.notice.header_room import MAX_SECTION_BYTES, relayed_bytes

@@ -39,7 +39,6 @@ STILL_WRONG: frozenset[str] = frozenset(
         "d02-data-uri",
         "d05-uuencode-body",
         "d07-base64-in-pieces",
-        "d09a-names-lost",
         "d14-tnef",
         "e01-inner-boundary-as-outer",
         "e03-boundary-trailing-space",

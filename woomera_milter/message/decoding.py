@@ -1,4 +1,4 @@
-"""Header fields decoded for people: encoded words (RFC 2047) and parameters (RFC 2045, RFC 2231).
+"""Header fields decoded for people: encoded words (RFC 2047).
 
 The values are a sender's and hostile: nothing here raises on any of them, and all of it is linear
 in their length. The email package's own decoders are not (unclosed encoded words, quotes), raise on
@@ -9,7 +9,6 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from woomera_milter.message.fields import HeaderField, first
 from woomera_milter.text.charsets import decode
@@ -76,36 +75,3 @@ def base64_octets(characters: bytes) -> bytes:
     if surplus == 1:
         return binascii.a2b_base64(characters[:-1])
     return binascii.a2b_base64(characters + b"=" * (-surplus % 4))
-
-
-_PARAMETER = re.compile(
-    rb';\s*+([^\s=;"*]++)(\*[0-9]{1,4})?(\*)?\s*+=\s*+(?:"((?:[^"\\]++|\\.)*)"?|([^;]*+))', re.S
-)
-
-
-def parameters(value: bytes) -> dict[str, bytes]:
-    """The parameters of a Content-Type or Content-Disposition, names in lower case (RFC 2045, RFC 2183).
-
-    Values are the octets as sent, but those of RFC 2231 (pieces, charsets), which become UTF-8 and win.
-    """
-    plain: dict[str, bytes] = {}
-    pieces: dict[str, list[tuple[int, bool, bytes]]] = {}
-    for parameter in _PARAMETER.finditer(re.sub(rb"\r?\n", b"", value)):
-        name_octets, number, extended, quoted, bare = parameter.groups()
-        name = name_octets.decode("ascii", "replace").lower()
-        octets = bare.strip() if quoted is None else re.sub(rb'\\(["\\])', rb"\1", quoted)
-        if number or extended:
-            pieces.setdefault(name, []).append((int(number[1:]) if number else 0, bool(extended), octets))
-        else:
-            plain.setdefault(name, octets)
-    return plain | {name: _joined(found).encode() for name, found in pieces.items()}
-
-
-def _joined(pieces: list[tuple[int, bool, bytes]]) -> str:
-    """RFC 2231 sections 3 and 4: the pieces in their order; the first extended one names the charset."""
-    pieces.sort(key=lambda piece: piece[0])
-    octets = b"".join(unquote_to_bytes(text) if extended else text for _, extended, text in pieces)
-    charset, *rest = octets.split(b"'", 2)
-    if not pieces[0][1] or len(rest) < 2:
-        return decode(octets)
-    return decode(rest[1], charset.decode("ascii", "replace"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from woomera_milter.message.decoding import base64_octets, header_summary, parameters, text_of
+from woomera_milter.message.decoding import base64_octets, header_summary, text_of
 from woomera_milter.message.fields import parse_header_block
 
 READINGS = {
@@ -75,44 +75,6 @@ def test_facts_are_decoded_and_empty_where_a_field_is_missing() -> None:
     assert facts.subject == "x"
     assert facts.message_id == "<1@example.com>"
     assert (facts.cc, facts.reply_to, facts.date) == ("", "", "")
-
-
-PARAMETERS = {
-    "token": (b" text/plain; charset=utf-8", "charset", b"utf-8"),
-    "quoted": (b' a/b; name="x; y.pdf"', "name", b"x; y.pdf"),
-    "escaped quotes": (rb' a/b; name="a \"b\" c.pdf"', "name", b'a "b" c.pdf'),
-    "a path's backslashes": (rb' a/b; name="C:\temp\x.pdf"', "name", rb"C:\temp\x.pdf"),
-    "bare with spaces": (b" a/b; name=my file.pdf ; x=y", "name", b"my file.pdf"),
-    "spaces around": (b' a/b ;\r\n\tNAME = "x"', "name", b"x"),
-    "unclosed quote": (b' a/b; name="x.pdf', "name", b"x.pdf"),
-    "raw 8-bit": (b' a/b; name="\xe4.pdf"', "name", b"\xe4.pdf"),
-    "the first of two": (b" a/b; name=a; name=b", "name", b"a"),
-    "charset": (b" a; filename*=UTF-8''%e2%82%ac%20rates.pdf", "filename", "€ rates.pdf".encode()),
-    "charset and language": (b" a; filename*=iso-8859-1'en'%A3%20rates", "filename", "£ rates".encode()),
-    "extended wins": (b" a; filename=x.pdf; filename*=utf-8''y.pdf", "filename", b"y.pdf"),
-    "pieces": (b' a; filename*0="one "; filename*1="two.pdf"', "filename", b"one two.pdf"),
-    "pieces out of order": (
-        b" a; filename*1=b; filename*0=a; filename*10=d; filename*2=c",
-        "filename",
-        b"abcd",
-    ),
-    "pieces with a charset": (
-        b" a; name*0*=utf-8''%C3; name*1*=%BC; name*2=%41.pdf",
-        "name",
-        "ü%41.pdf".encode(),
-    ),
-    "extended without a charset": (b" a; name*=%C3%BC.pdf", "name", "ü.pdf".encode()),
-    "unknown charset": (b" a; name*=x-none''%C3%BC.pdf", "name", "ü.pdf".encode()),
-    "both kinds of piece": (b" a; name*=utf-8''a; name*0=b", "name", b"ab"),
-    "absurd numbers": (b" a; name*99999999999=a; name*1=b", "name", b"b"),
-}
-
-
-@pytest.mark.parametrize(("value", "name", "expected"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters_are_read_in_every_form_that_mailers_send(
-    value: bytes, name: str, expected: bytes
-) -> None:
-    assert parameters(value).get(name) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from rig.fuzz.fragments import BODIES, DELIMITERS, MARKUP, MIME_FIELDS
 from rig.fuzz.mail import check_line, check_parts, on_disk
 from rig.mail.attachments import attachments
-from woomera_milter.message.decoding import header_summary, parameters, text_of
+from woomera_milter.message.decoding import header_summary, text_of
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.mime.transfer import decoded_chunks
 from woomera_milter.message.mime.tree import Part, outline
+from woomera_milter.message.parameters import parameters
 
 # Headers of the messages below fit, and most delimiters lie across the edge of some window.
 TINY_WINDOW_BYTES = 150

@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from woomera_milter.message.decoding import parameters
 from woomera_milter.message.fields import first
 from woomera_milter.message.mime.transfer import beginning
 from woomera_milter.message.mime.tree import Part, fields_of
+from woomera_milter.message.parameters import parameters
 from woomera_milter.text.charsets import decode
 from woomera_milter.text.enriched import from_enriched
 from woomera_milter.text.flowed import unflowed

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from woomera_milter.message.decoding import parameters, text_of
+from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
 from woomera_milter.message.mime.delimiters import (
     Delimiters,
@@ -18,6 +18,7 @@ from woomera_milter.message.mime.delimiters import (
     next_delimiter,
     seen_boundary,
 )
+from woomera_milter.message.parameters import parameters
 
 WINDOW_BYTES = 1 << 20
 
@@ -220,7 +221,9 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
     disposition = _token(disposition_field)
     if disposition not in ("", "inline"):
         disposition = "attachment"  # RFC 2183 section 2.8: so are the unknown ones
-    name = parameters(disposition_field).get("filename") or type_parameters.get("name", b"")
+    disposition_parameters = parameters(disposition_field)
+    name = disposition_parameters.get("filename") or type_parameters.get("name")
+    name = name or disposition_parameters.get("name") or type_parameters.get("filename", b"")
     part = Part(
         content_type=content_type,
         charset=_token(type_parameters.get("charset", b"")) or None,
