@@ -9,8 +9,9 @@ import pytest
 
 from rig.mail.attachments import attachments
 from tests.unit.message.mime.mime_cases import attachments_of, on_disk
-from woomera_milter.message.mime.body import body_text
+from woomera_milter.message.mime.body import body, body_text
 from woomera_milter.message.mime.tree import outline
+from woomera_milter.notice.letter import letter_of
 
 HOSTILE_BODIES = {
     "lines that begin like delimiters": b"--bx\r\n",
@@ -72,3 +73,26 @@ def test_a_large_message_is_outlined_in_little_memory_and_a_tenth_of_the_email_p
             tracemalloc.stop()
     assert attachment.size_bytes == 57 * count
     assert peak_bytes < 6_000_000
+
+
+HOSTILE_TEXTS = {
+    "texts": b"--b\n\nword\n",
+    "blank texts": b"--b\n\n \n",
+    "named texts": b"--b\nContent-Type: text/plain; name=a\n\nword\n",
+    "HTML": b"--b\nContent-Type: text/html\n\n<table><tr><td>word\n",
+    "HTML without a word": b"--b\nContent-Type: text/html\n\n" + b"<p>" * 100 + b"\n",
+    "pictures": b"--b\nContent-Type: image/png; name=a\nContent-Disposition: inline\n\nx\n",
+    "alternatives in alternatives": b"--b\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nword\n",
+    "related parts in related parts": b"--b\nContent-Type: multipart/related; boundary=b; start=x\n\n--b\n\n",
+}
+
+
+@pytest.mark.parametrize("piece", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
+def test_a_text_in_ever_so_many_pieces_takes_linear_time(piece: bytes) -> None:
+    message = b"Content-Type: multipart/mixed; boundary=b\n\n" + piece * (6_000_000 // len(piece))
+    with on_disk(message) as fd:
+        root = outline(fd, len(message))
+        started_at = time.process_time()
+        letter_of(body(fd, root, 512 * 1024), [])
+        body_text(fd, root, 32 * 1024)
+    assert time.process_time() - started_at < 5

@@ -203,8 +203,9 @@ def _is_blank(form: Form, text: str) -> bool:
         return _UNSEEN.fullmatch(text) is not None
     if _PICTURE_IN_HTML.search(text):
         return False
-    # most HTML has a word near its beginning
-    return all(_UNSEEN.fullmatch(from_html(it)) for it in (text[:_FIRST_LOOK_CHARS], text))
+    # Most HTML has a word near its beginning.
+    looks = [text[:_FIRST_LOOK_CHARS], text] if len(text) > _FIRST_LOOK_CHARS else [text]
+    return all(_UNSEEN.fullmatch(from_html(it)) for it in looks)
 
 
 def leaves(part: Part) -> list[Part]:
