@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.header import decode_header, make_header
-from email.message import Message
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -53,10 +52,11 @@ class Download:
 
     @property
     def saved_as(self) -> str:
-        """The name under which a browser saves it (RFC 6266)."""
-        parsed = Message()
-        parsed["Content-Disposition"] = self.disposition
-        return parsed.get_filename() or ""
+        """The name under which a browser saves it: `filename*` counts before `filename` (RFC 6266 4.3)."""
+        if extended := re.search(r"filename\*=UTF-8''([^;\s]*)", self.disposition, re.IGNORECASE):
+            return unquote(extended[1])
+        plain = re.search(r'filename="([^"]*)"', self.disposition)
+        return plain[1] if plain else ""
 
 
 @dataclass(frozen=True)
