@@ -39,6 +39,8 @@ BODIES = [
     b"==",
     b"=\n",
     b"QUJD",
+    b"QQ==",
+    b"= \n",
     b"x" * 149,
     b"\x00",
     b"\xff",

@@ -10,6 +10,7 @@ import pytest
 from rig.mail.attachments import attachments
 from tests.unit.message.mime.mime_cases import attachments_of, on_disk
 from woomera_milter.message.mime.body import body, body_text
+from woomera_milter.message.mime.transfer import decoded_chunks
 from woomera_milter.message.mime.tree import outline
 from woomera_milter.notice.letter import letter_of
 
@@ -46,6 +47,26 @@ def test_hostile_bodies_take_linear_time(piece: bytes, boundary: bytes) -> None:
     started_at = time.process_time()
     attachments_of(b'Content-Type: multipart/mixed; boundary="' + boundary + b'"\n\n' + body)
     assert time.process_time() - started_at < 5
+
+
+@pytest.mark.parametrize(
+    ("encoding", "piece"),
+    [
+        pytest.param("base64", b"QQ==", id="padded pieces"),
+        pytest.param("base64", b"QQ==\n-\n", id="padded pieces, and lines that are none"),
+        pytest.param("base64", b"Q=", id="lone padding"),
+        pytest.param("quoted-printable", b"= ", id="soft line breaks that are none"),
+        pytest.param("quoted-printable", b"=" + b" " * 100, id="white space after equals signs"),
+    ],
+)
+def test_hostile_encodings_take_linear_time(encoding: str, piece: bytes) -> None:
+    body = piece * (2_000_000 // len(piece))
+    message = f"Content-Type: a/b\nContent-Transfer-Encoding: {encoding}\n\n".encode() + body
+    with on_disk(message) as fd:
+        started_at = time.process_time()
+        (attachment,) = attachments(fd, root := outline(fd, len(message)))
+        assert sum(map(len, decoded_chunks(fd, root))) == attachment.size_bytes
+        assert time.process_time() - started_at < 5
 
 
 def test_a_large_message_is_outlined_in_little_memory_and_a_tenth_of_the_email_package_s_time() -> None:

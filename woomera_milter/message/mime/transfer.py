@@ -10,11 +10,11 @@ from woomera_milter.message.mime.tree import WINDOW_BYTES, Part
 
 
 def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> Iterator[bytes]:
-    """The decoded body of a leaf in chunks of at most `window_bytes`.
+    """The decoded body of a leaf in chunks of about `window_bytes`.
 
-    Base64 is read leniently: characters that are no base64 are passed over, the padding that
-    completes a quantum ends the data (binascii reads on, in newer Pythons), and missing padding
-    is no matter.
+    Base64 is read leniently: missing padding is no matter, and characters that are no base64 are passed
+    over until padding completes a quantum. What was padded in pieces goes on after that, up to a line
+    that is no base64: a mailing list's footer (binascii stops, or makes rubbish of it, by its version).
     """
     match part.transfer_encoding:
         case "base64":
@@ -29,8 +29,7 @@ def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES)
     """The octets of a leaf's decoded body."""
     match part.transfer_encoding:
         case "base64":
-            raw = _raw_chunks(fd, part.start, part.end, window_bytes)
-            return sum(map(len, _base64_characters(raw))) * 3 // 4
+            return _base64_size_bytes(_base64_runs(fd, part.start, part.end, window_bytes))
         case "quoted-printable":
             return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
         case _:
@@ -56,23 +55,60 @@ def _raw_chunks(fd: int, start: int, end: int, window_bytes: int) -> Iterator[by
 
 _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
-_BASE64_RUN = re.compile(rb"=++|[^=]++")
+_PADDING_OR_NOT = re.compile(rb"=++|[^=]++")
+_NOT_IN_BASE64_LINES = re.compile(rb"[^A-Za-z0-9+/=\s]")
 
 
-def _base64_characters(raw: Iterable[bytes]) -> Iterator[bytes]:
-    """The characters of the alphabet, up to the padding that ends the data."""
+def _base64_runs(fd: int, start: int, end: int, window_bytes: int) -> Iterator[bytes]:
+    """The characters of the alphabet, and b"" wherever padding completes a quantum."""
     characters = padding = 0
-    for chunk in raw:
-        significant = chunk.translate(None, _NOT_BASE64)
-        for run in _BASE64_RUN.findall(significant) if b"=" in significant else (significant,):
-            if run.startswith(b"="):
-                padding += len(run)
-                if characters % 4 >= 2 and characters % 4 + padding >= 4:
-                    return
-            elif run:
-                padding = 0
-                characters += len(run)
-                yield run
+    was_padded = False
+    while octets := os.pread(fd, min(window_bytes, end - start), start):
+        start += len(octets)
+        if b"=" not in octets:
+            if significant := octets.translate(None, _NOT_BASE64):
+                characters, padding = characters + len(significant), 0
+                yield significant
+            continue
+        for run in _PADDING_OR_NOT.finditer(octets):
+            if not run[0].startswith(b"="):
+                if significant := run[0].translate(None, _NOT_BASE64):
+                    characters, padding = characters + len(significant), 0
+                    yield significant
+                continue
+            padding += run.end() - run.start()
+            if characters % 4 < 2 or characters % 4 + padding < 4:
+                continue
+            characters = 0
+            yield b""
+            if not was_padded:
+                was_padded = True
+                start -= len(octets) - run.end()
+                end = _end_of_base64_lines(fd, start, end, window_bytes)
+                break
+
+
+def _end_of_base64_lines(fd: int, start: int, end: int, window_bytes: int) -> int:
+    """Where the first line begins that is no base64, or `start` if that is amid it."""
+    position = line_start = start
+    while octets := os.pread(fd, min(window_bytes, end - position), position):
+        foreign = _NOT_IN_BASE64_LINES.search(octets)
+        line_feed = octets.rfind(b"\n", 0, foreign.start() if foreign else len(octets))
+        line_start = position + line_feed + 1 if line_feed >= 0 else line_start
+        if foreign:
+            return line_start
+        position += len(octets)
+    return end
+
+
+def _base64_size_bytes(runs: Iterable[bytes]) -> int:
+    size_bytes = characters = 0
+    for run in runs:
+        characters += len(run)
+        if not run:
+            size_bytes += characters * 3 // 4
+            characters = 0
+    return size_bytes + characters * 3 // 4
 
 
 def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
@@ -87,17 +123,23 @@ def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
         except binascii.Error:
             break
         position += len(lines)
+    decoded = bytearray()
     rest = b""
-    for run in _base64_characters(_raw_chunks(fd, position, part.end, window_bytes)):
+    for run in _base64_runs(fd, position, part.end, window_bytes):
         characters = rest + run
-        whole = len(characters) - len(characters) % 4
+        whole = len(characters) - len(characters) % 4 if run else len(characters)
         rest = characters[whole:]
-        yield base64_octets(characters[:whole])
-    yield base64_octets(rest)
+        decoded += base64_octets(characters[:whole])
+        if len(decoded) >= window_bytes // 2:
+            yield bytes(decoded)
+            decoded.clear()
+    yield bytes(decoded) + base64_octets(rest)
 
 
 # Two equals signs stand for one, so only the last of an odd number of them may begin something.
-_TORN_ESCAPE = re.compile(rb"(?<!=)(?:==)*(=[^=]?)\Z")
+_TORN_ESCAPE = re.compile(rb"(?<!=)(?:==)*(=(?:[ \t]{0,100}\r?|[^=])?)\Z")
+# RFC 2045 section 6.7, rule 3: relays add white space at line ends, which binascii takes literally.
+_PADDED_BREAK = re.compile(rb"=[ \t]{1,100}(?=\r?\n)")
 _BARE_CR_BREAK = re.compile(rb"(?<!=)(?:==)*(=\r)")
 
 
@@ -115,5 +157,11 @@ def _from_quoted_printable(raw: Iterable[bytes]) -> Iterator[bytes]:
             torn = _TORN_ESCAPE.search(octets)
             end = torn.start(1) if torn else len(octets)
             rest = octets[end:]
-        yield binascii.a2b_qp(octets[:end])
-    yield binascii.a2b_qp(rest)
+        yield _quoted_printable_octets(octets[:end])
+    yield _quoted_printable_octets(rest)
+
+
+def _quoted_printable_octets(octets: bytes) -> bytes:
+    if b"= " in octets or b"=\t" in octets:
+        octets = _PADDED_BREAK.sub(b"=", octets)
+    return binascii.a2b_qp(octets)

@@ -227,7 +227,7 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
     part = Part(
         content_type=content_type,
         charset=_token(type_parameters.get("charset", b"")) or None,
-        transfer_encoding=_token(fields.get(b"transfer-encoding", b"")),
+        transfer_encoding=_transfer_encoding(fields.get(b"transfer-encoding", b"")),
         disposition=disposition,
         name=text_of(name) if name else "",
         content_id=text_of(fields[b"id"]).strip("<>") if b"id" in fields else "",
@@ -243,3 +243,22 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
 def _token(value: bytes) -> str:
     token = _TOKEN.match(value)
     return token[1].decode("ascii", "replace").lower() if token else ""
+
+
+_COMMENT = re.compile(rb"\([^()]*+\)")
+_NOT_IN_ENCODINGS = re.compile(rb"[\s\"'_-]+")
+
+
+def _transfer_encoding(value: bytes) -> str:
+    """A transfer encoding's name, as it is registered even if written otherwise ("base-64")."""
+    value = _COMMENT.sub(b"", value).replace(b"_", b"-")
+    joined = _NOT_IN_ENCODINGS.sub(b"", value).lower()
+    return next((name for start, name in _ENCODINGS.items() if joined.startswith(start)), _token(value))
+
+
+_ENCODINGS = {
+    b"base64": "base64",
+    b"quotedprintable": "quoted-printable",
+    b"xuu": "x-uuencode",
+    b"uu": "x-uuencode",
+}

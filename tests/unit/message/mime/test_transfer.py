@@ -55,12 +55,20 @@ def test_sizes_are_those_of_what_readers_decode(encoding: str, body: bytes) -> N
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        pytest.param(b"QUJD\r\nQUJD\r\nQQ==\r\nQUJD\r\n", b"ABCABCA", id="amid lines"),
-        pytest.param(b"QQ==QUJD", b"A", id="amid a line"),
+        pytest.param(b"QUJD\r\nQUJD\r\nQQ==\r\nQUJD\r\n", b"ABCABCAABC", id="amid lines"),
+        pytest.param(b"QQ==QUJD", b"AABC", id="amid a line"),
+        pytest.param(b"QUI=QQ==QUJD\nQUI\n=\nQQ", b"ABAABCABA", id="many"),
+        pytest.param(b"QUI=\n\nQUI=\n", b"ABAB", id="an empty line between"),
+        pytest.param(b"QUI====\nQUI=", b"ABAB", id="too much padding between"),
+        pytest.param(b"QQ==\n-- \nlist footer\n", b"A", id="a footer"),
+        pytest.param(b"QQ==\nQUJD\nQUJ-D\nQUJD\n", b"AABC", id="a footer after the second"),
+        pytest.param(b"QQ==QUJD, QUJD\nQUJD", b"A", id="a footer on the line itself"),
+        pytest.param(b"Q-Q==\n\nQUJD\n\n____\nQUJD\n", b"AABC", id="rubbish before, a footer after"),
+        pytest.param(b"QQ==\nQUJ\n-D\n", b"AAB", id="a footer amid a quantum"),
     ],
 )
-def test_padding_ends_base64_on_every_python(body: bytes, expected: bytes) -> None:
-    # The email package of newer Pythons reads on, and makes rubbish of what follows.
+def test_base64_goes_on_after_padding_up_to_what_is_none(body: bytes, expected: bytes) -> None:
+    # The email package ends there, or reads on and makes rubbish of what follows, by Python's version.
     message = b"Content-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body
     with on_disk(message) as fd:
         root = outline(fd, len(message))
@@ -81,3 +89,44 @@ def test_an_encoded_octet_is_decoded_whole_wherever_a_chunk_ends() -> None:
 def test_a_lone_base64_character_at_the_end_is_dropped() -> None:
     (attachment,) = attachments_of(b"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\nQUJDQ")
     assert attachment.size_bytes == 3
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    ["base64;", "base64 (a comment)", "(a comment) base64", '"base64"', "Base-64", "base 64", "base64, x"],
+)
+def test_base64_is_known_however_it_is_written(encoding: str) -> None:
+    (attachment,) = attachments_of(
+        f"Content-Type: image/png\nContent-Transfer-Encoding: {encoding}\n\nQUJD".encode()
+    )
+    assert attachment.size_bytes == 3
+
+
+@pytest.mark.parametrize(
+    "encoding", ["quoted-printable;", "quoted printable", "Quoted_Printable", "QuotedPrintable"]
+)
+def test_quoted_printable_is_known_however_it_is_written(encoding: str) -> None:
+    (attachment,) = attachments_of(
+        f"Content-Type: image/png\nContent-Transfer-Encoding: {encoding}\n\n=41".encode()
+    )
+    assert attachment.size_bytes == 1
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "8bit;", "7-bit", "binary (x)", "8 bit", "none", "utf-8", ""])
+def test_other_transfer_encodings_leave_the_octets_as_they_are(encoding: str) -> None:
+    (attachment,) = attachments_of(
+        f"Content-Type: image/png\nContent-Transfer-Encoding: {encoding}\n\n=41=".encode()
+    )
+    assert attachment.size_bytes == 4
+
+
+@pytest.mark.parametrize("line_end", [b"\r\n", b"\n"], ids=["CRLF", "LF"])
+def test_white_space_after_a_soft_line_break_is_no_part_of_the_text(line_end: bytes) -> None:
+    message = b"Content-Transfer-Encoding: quoted-printable\n\na= \nb=c3=bc=\t  \nc =\n= d\n=".replace(
+        b"\n", line_end
+    )
+    with on_disk(message) as fd:
+        root = outline(fd, len(message))
+        for window_bytes in range(1, 30):
+            chunks = decoded_chunks(fd, root, window_bytes=window_bytes)
+            assert b"".join(chunks) == "abüc = d\n".encode().replace(b"\n", line_end)
