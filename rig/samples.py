@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -90,15 +91,25 @@ def _percent(character: str) -> str:
     return "".join(f"%{it:02X}" for it in character.encode())
 
 
-def deliver(octets: bytes) -> Delivered:
-    """Return what a message's recipients get, by the product's code without the MTA's and S3's part."""
-    configuration = config.validate(
+@cache
+def _configuration() -> config.Config:
+    return config.validate(
         {
             "storage": {"bucket": "large-mail", "region": "us-east-1"},
             "notice": {"organization": "Example Ltd", "contact": "postmaster@example.com"},
         },
         "config.yaml",
     )
+
+
+@cache
+def _composer() -> Composer:
+    return Composer(_configuration().notice)
+
+
+def deliver(octets: bytes) -> Delivered:
+    """Return what a message's recipients get, by the product's code without the MTA's and S3's part."""
+    configuration = _configuration()
     shelf = Shelf()
     headers = parse_header_block(octets)
     spooled = SpooledMessage(Path(tempfile.gettempdir()))
@@ -115,7 +126,7 @@ def deliver(octets: bytes) -> Delivered:
     finally:
         spooled.close()
     edits = HeaderEdits(headers, "")
-    notice = announcement.compose(Composer(configuration.notice), offloaded, edits.relayed_bytes)
+    notice = announcement.compose(_composer(), offloaded, edits.relayed_bytes)
     ours = {
         "MIME-Version": "1.0",
         "Content-Type": notice.content_type,

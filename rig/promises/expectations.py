@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from rig.promises.leaves import lost
 from rig.promises.notices import Notice
 from rig.promises.phrases import any_of, in_order, is_whole, line_of, words
 from rig.promises.shown import Shown, shown
@@ -144,7 +145,7 @@ class Delivered:
 
 def faults(sample: Sample, delivered: Delivered) -> list[str]:
     """Return what is wrong of what was delivered, a sentence each."""
-    checks = (_subject, _phrases, _lines, _links, _attachments, _pictures, _protection, _told)
+    checks = (_subject, _phrases, _lines, _links, _attachments, _pictures, _protection, _told, _complete)
     return [fault for check in checks for fault in check(sample, delivered)]
 
 
@@ -294,3 +295,10 @@ def _told(sample: Sample, delivered: Delivered) -> Iterator[str]:
         yield from (
             f"{where} says {pattern!r}" for where, it in delivered.texts.items() if _found(pattern, it)
         )
+
+
+def _complete(sample: Sample, delivered: Delivered) -> Iterator[str]:
+    if delivered.page is None:
+        return
+    sizes = [it["size_bytes"] for it in delivered.sidecar["attachments"]]
+    yield from lost(sample.octets, sizes, words("\n".join(delivered.shown_page.lines)))

@@ -116,6 +116,29 @@ def test_a_message_that_is_not_encrypted_must_have_a_page() -> None:
     assert faults(Sample("sample", MESSAGE, {}), without) == ["there is no page"]
 
 
+@pytest.mark.parametrize(
+    ("leaf", "sentence"),
+    [
+        (
+            b"Content-Type: text/plain\r\n\r\nA footer.\r\n",
+            "text/plain of 11 octets is neither shown nor listed",
+        ),
+        (b"Content-Type: image/gif\r\n\r\nGIF89a\r\n", "image/gif of 8 octets is neither shown nor listed"),
+    ],
+)
+def test_a_leaf_that_is_neither_shown_nor_listed_is_told(leaf: bytes, sentence: str) -> None:
+    other = MESSAGE.replace(b"--b--", b"--b\r\n" + leaf + b"\r\n--b--")
+
+    assert faults(Sample("sample", other, {}), delivered()) == [sentence]
+
+
+def test_no_text_must_not_be_told_of_a_message_that_has_one() -> None:
+    page = "<p>This message has no text.</p>"
+    without = Delivered(delivered().notice, delivered().sidecar, page, delivered().download)
+
+    assert any("'First words.'" in it for it in faults(Sample("sample", MESSAGE, {}), without))
+
+
 def seen(markup: str) -> Shown:
     return shown(markup, lambda address: f"at {address}")
 
