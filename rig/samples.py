@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from rig.promises.expectations import Delivered, Download, Sample, faults, samples
+from rig.promises.delivered import Delivered, Download
+from rig.promises.expectations import Sample, faults, samples
 from rig.promises.notices import read_notice
 from woomera_milter import config
 from woomera_milter.clock import Deadline

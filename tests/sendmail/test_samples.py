@@ -11,7 +11,8 @@ from rig.lab import Lab
 from rig.mail.messages import RECIPIENT, SENDER
 from rig.promises.bucket import Bucket
 from rig.promises.checker import Sent
-from rig.promises.expectations import Delivered, Download, Sample, faults, samples
+from rig.promises.delivered import Delivered, Download
+from rig.promises.expectations import Sample, faults, samples
 from rig.promises.notices import check_kept_headers, read_notice
 from rig.promises.stored import as_stored
 from rig.servers.s3 import Juicefs

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from rig.promises.expectations import Delivered, Sample, faults
+from rig.promises.delivered import Delivered
+from rig.promises.expectations import Sample, faults
 from rig.promises.phrases import any_of, in_order, words
 from rig.promises.shown import Shown, shown
 from rig.samples import deliver
