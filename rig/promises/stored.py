@@ -136,6 +136,9 @@ def _plain_text(value: bytes) -> str | None:
     return text if text.isprintable() else None
 
 
+_GENERIC = ("application/octet-stream", "text/plain")
+
+
 def _check_attachments(listed: list[dict[str, Any]], octets: bytes) -> None:
     """Each leaf but the text must be listed, in order, with the size that Python's own parser decodes.
 
@@ -144,7 +147,8 @@ def _check_attachments(listed: list[dict[str, Any]], octets: bytes) -> None:
     left = list(listed)
     for leaf in _leaves(email.message_from_bytes(octets)):
         content_type, size_bytes = leaf.get_content_type(), _decoded_size_bytes(leaf)
-        is_next = bool(left) and left[0]["content_type"] == content_type
+        # Where the type says nothing, the name or the octets tell it.
+        is_next = bool(left) and (left[0]["content_type"] == content_type or content_type in _GENERIC)
         if is_next and (left[0]["size_bytes"] == size_bytes or leaf.defects):
             del left[0]
             continue

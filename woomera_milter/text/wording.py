@@ -4,36 +4,13 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from woomera_milter.text.kinds import kind_of
 from woomera_milter.text.lines import line_for_people
 
 NO_BREAK_SPACE = "\u00a0"
 _MAX_LINE_CHARS = 300  # of what a sender wrote and we show on one line: an address, a subject, a file name
 
 _BEGINS_LINK = re.compile(r"://|(?<![\w@.-])www\.(?=\w)", re.IGNORECASE)
-
-_KINDS = {
-    "application/gzip": "compressed file",
-    "application/msword": "Word document",
-    "application/octet-stream": "file",
-    "application/pdf": "PDF document",
-    "application/rtf": "text document",
-    "application/vnd.ms-excel": "Excel workbook",
-    "application/vnd.ms-powerpoint": "PowerPoint presentation",
-    "application/vnd.oasis.opendocument.presentation": "presentation",
-    "application/vnd.oasis.opendocument.spreadsheet": "spreadsheet",
-    "application/vnd.oasis.opendocument.text": "text document",
-    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint presentation",
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel workbook",
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
-    "application/x-zip-compressed": "ZIP archive",
-    "application/zip": "ZIP archive",
-    "message/rfc822": "email message",
-    "text/calendar": "calendar entry",
-    "text/csv": "table (CSV)",
-    "text/html": "web page",
-    "text/plain": "plain text",
-}
-_KIND_FAMILIES = {"audio": "sound", "image": "picture", "video": "video"}
 
 
 def one_line(text: str, max_chars: int = _MAX_LINE_CHARS) -> str:
@@ -74,8 +51,7 @@ def sent(date: str) -> str:
 
 def kind(content_type: str) -> str:
     """What people call a file of this type; the type itself where they have no name for it."""
-    family = content_type.partition("/")[0]
-    return _KINDS.get(content_type) or _KIND_FAMILIES.get(family) or one_line(content_type, 60)
+    return kind_of(content_type) or one_line(content_type, 60)
 
 
 def counted(count: int, what: str, plural: str = "") -> str:
