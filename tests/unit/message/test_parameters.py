@@ -84,7 +84,7 @@ PARAMETERS = {
         b"x.pdf",
     ),
     "extended and unreadable beside a plain one": (
-        b" a; filename=x.pdf; filename*=utf-8''%EF%BF%BD.pdf",
+        b" a; filename=x.pdf; filename*=shift_jis''%81",
         "filename",
         b"x.pdf",
     ),
