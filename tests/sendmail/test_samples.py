@@ -30,7 +30,6 @@ STILL_WRONG: frozenset[str] = frozenset(
         "c-raw-windows-1251-html",
         "c05-meta-charset",
         "c07-raw-koi8-subject",
-        "d-base64-then-footer",
         "d-two-uuencoded-files",
         "d-uuencode-as-encoding",
         "d-uuencoded-in-mixed",
