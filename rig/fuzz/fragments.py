@@ -46,8 +46,17 @@ BODIES = [
     b"\xff",
     b"text\n",
     b"+2AA-",
+    b"\x1b$B-!",
+    b"\x1b(B",
+    b"\x1b$",
+    b"\x0e",
+    b"\xad\xa1",
+    b"\xf9\xd8",
+    b"\xa3\xe1",
+    b"=?a?q?b??=",
+    b"=?iso-2022-jp?b?GyRC?=",
 ]
-MARKUP = [b"<p>", b"<!--", b"&#99999999999;"]
+MARKUP = [b"<meta charset=koi8-r>", b"<p>", b"<!--", b"&#99999999999;"]
 
 FIELD_SYNTAX = rb"""< > ( ) [ ] " \ , ; : @ =?utf-8?q?=C3?= =?utf-8?b?w7w?= <a@example.com>""".split()
 FIELD_ODDITIES = [

@@ -24,7 +24,7 @@ from woomera_milter.message.mime.transfer import decoded_chunks
 from woomera_milter.message.mime.tree import Part, outline
 from woomera_milter.store.downloads import attachment_disposition
 from woomera_milter.text import wording
-from woomera_milter.text.charsets import decode
+from woomera_milter.text.charsets import decode, decode_html
 from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
 from woomera_milter.text.html import from_html
 from woomera_milter.text.lines import cut, lines_for_people
@@ -174,16 +174,23 @@ _CHARSETS = (
     "euc-kr",
     "big5",
     "tis-620",
+    "euc-jp",
+    "gbk",
+    "koi8-r",
+    "iso-8859-1",
+    "us-ascii",
 )
 
 
 def check_text(data: bytes) -> set[Hashable]:
     """Hold whatever decodes octets for people to giving text that can be encoded, and hides nothing."""
     charset = _CHARSETS[zlib.crc32(data[:4]) % len(_CHARSETS)]
-    text = decode(data, charset)
+    fallback = _CHARSETS[zlib.crc32(data[-4:]) % len(_CHARSETS)]
+    text = decode(data, charset, fallback_charset=fallback)
     text.encode()
     beginning = decode(data[: len(data) // 2], charset, complete=False)
     beginning.encode()
+    decode_html(data, fallback).encode()
     for shown in (lines_for_people(text), from_html(text)):
         require(not set(shown) & _UNSEEN, f"unseen characters in {shown!r}")
         for max_bytes in (0, 1, 10, 100):

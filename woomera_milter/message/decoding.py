@@ -34,16 +34,22 @@ def header_summary(headers: Sequence[HeaderField]) -> HeaderSummary:
     return HeaderSummary(*(text_of(first(headers, name) or b"") for name in names))
 
 
-# "*" and what follows is a language (RFC 2231 section 5).
-_ENCODED_WORD = re.compile(r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?([^?]*)\?=")
+# "*" and what follows is a language (RFC 2231 section 5). Question marks within are against the rule, and
+# often there; a word that is never closed ends where another one begins, so nothing is looked at twice.
+_OPENING = r"=\?[^?\s]{1,81}\?[bBqQ]\?"
+_ENCODED_WORD = re.compile(
+    r"=\?([^?*\s]{1,40})(?:\*[^?\s]{0,40})?\?([bBqQ])\?"
+    rf"((?:[^?=]++|\?(?!=)|\?(?==[0-9A-Fa-f]{{2}})|=(?!{_OPENING[1:]}))*)\?="
+)
 
 
-def text_of(value: bytes) -> str:
+def text_of(value: bytes, fallback_charset: str = "") -> str:
     """A header's value as a person reads it: one line, unfolded, decoded, nothing that hides or reorders.
 
-    Encoded words are RFC 2047's; raw 8-bit is UTF-8, else windows-1252.
+    Encoded words are RFC 2047's; raw 8-bit is UTF-8, else in `fallback_charset`, else windows-1252.
     """
-    return line_for_people(_decode_words(decode(re.sub(rb"\r?\n(?=[ \t])", b"", value))))
+    unfolded = re.sub(rb"\r?\n(?=[ \t])", b"", value)
+    return line_for_people(_decode_words(decode(unfolded, fallback_charset=fallback_charset)))
 
 
 def _decode_words(text: str) -> str:

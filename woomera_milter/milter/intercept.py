@@ -4,11 +4,13 @@ import secrets
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
+from woomera_milter.message.mime.raw_fields import in_utf_8
 from woomera_milter.milter.destinations import Destinations
 from woomera_milter.milter.session import OverLimit, Replacement
 from woomera_milter.notice.header_edits import HeaderEdits
@@ -42,6 +44,7 @@ class Interceptor:
         # Queue ids come again after a while, and can be guessed.
         message_id = f"{over.queue_id or 'unknown'}-{secrets.token_hex(8)}"
         origin = Origin("milter", self._host, over.queue_id, received_at)
+        over = replace(over, headers=in_utf_8(over.headers, over.message))
         offloaded = self._offload.run(message_id, over.message, over.envelope, over.headers, origin, deadline)
         mark_unannounced = partial(
             self._marks.submit, self._offload.mark_unannounced, message_id, received_at

@@ -20,6 +20,7 @@ from woomera_milter.clock import Deadline, moment
 from woomera_milter.errors import FrozenError, PermanentError, Reason, WoomeraError
 from woomera_milter.message import addresses, fields
 from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.mime.raw_fields import in_utf_8
 from woomera_milter.notice import new_message
 from woomera_milter.notice.notice import Composer
 from woomera_milter.offload.announcement import as_message
@@ -162,6 +163,7 @@ class Notifier:
         by_us = record is not None and record.by_us
         copy = copies.fetch(self._archive, listed, self._spool, deadline, by_us=by_us)
         try:
+            copy = replace(copy, headers=in_utf_8(copy.headers, copy.message))
             envelope = _envelope(record, copy)
             if not envelope.recipients:
                 raise PermanentError(

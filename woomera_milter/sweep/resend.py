@@ -12,6 +12,7 @@ from woomera_milter.clock import Deadline
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.message.mime.raw_fields import in_utf_8
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice import new_message
 from woomera_milter.notice.notice import Composer
@@ -102,7 +103,7 @@ class Resend:
             for chunk in self._store.read(stored.key, deadline):
                 message.write(chunk)
             headers = parse_header_block(os.pread(message.fileno(), _HEADER_BYTES, 0))
-            facts = header_summary(headers)
+            facts = header_summary(in_utf_8(headers, message))
             source = Source(
                 sidecar.id, sidecar.queue_id, sidecar.received_at, sidecar.envelope_sender, message, facts
             )

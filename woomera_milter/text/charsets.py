@@ -18,6 +18,7 @@ _DECODERS: dict[str, Callable[..., str]] = {
 }
 _SAYS_NOTHING = "", "ascii"
 _WIDE = re.compile("utf_(?:16|32|7)")  # in these ASCII is no ASCII
+_SYNTAX = b"\r\n :;@,<>"
 _SURROGATE = re.compile("[\ud800-\udfff]")  # UTF-7 decodes to them, and they cannot be encoded again
 # What no text holds that is in the charset that its label says: controls, what is no character, or nobody's.
 _MISREAD = re.compile("[\x80-\x84\x86-\x9f\ufffd\ue000-\uf8ff]")
@@ -46,7 +47,7 @@ def decode(
             utf_8 = _utf_8(octets, complete=complete)
             if utf_8 is not None and _MISREAD.search(text):
                 text = utf_8
-            elif _broken_share(text) > 1 / 2:
+            elif _broken_share(text) > 1 / 2 and not _WIDE.match(codec):
                 text = _guessed(octets, fallback_charset, complete=complete)
     return text.removeprefix("\ufeff")
 
@@ -57,15 +58,21 @@ def _guessed(octets: bytes | bytearray, fallback_charset: str, *, complete: bool
     if vendor_rows.BEGINS_JIS.search(octets):
         return vendor_rows.iso_2022_jp(octets, complete=complete)
     text = _decoded(octets, "utf_8", complete=complete)
-    fallback = codec_of(fallback_charset)
-    if fallback in ("ascii", "utf_8") or _WIDE.match(fallback):
-        fallback = ""
+    fallback = _fallback_codec(fallback_charset)
     # Two octets of another charset may be UTF-8 by chance; where that one is known it is likelier.
     if _broken_share(text) <= (1 / 3 if fallback else 1 / 2):
         return text
     if fallback and _broken_share(text := _decoded(octets, fallback, complete=complete)) <= 1 / 2:
         return text
     return octets.decode("cp1252", "replace")
+
+
+def _fallback_codec(charset: str) -> str:
+    """A codec in which what may be syntax stands for itself; "" for others, and for UTF-8."""
+    codec = codec_of(charset)
+    if codec in (*_SAYS_NOTHING, "utf_8") or _WIDE.match(codec):
+        return ""
+    return codec if _SYNTAX.decode(codec, "replace") == _SYNTAX.decode() else ""
 
 
 def _decoded(octets: bytes | bytearray, codec: str, *, complete: bool) -> str:

@@ -30,6 +30,15 @@ READINGS = {
     "raw UTF-8": ("Grüße".encode(), "Grüße"),
     "raw windows-1252": (b" Gr\xfc\xdfe \x80 5", "Grüße € 5"),
     "broken word is shown as it is": (b" =?utf-8?x?abc?= =?utf-8?q?abc", "=?utf-8?x?abc?= =?utf-8?q?abc"),
+    "question marks within": (b" =?utf-8?Q?what is this??= =?utf-8?Q?_really???=", "what is this? really??"),
+    "a question mark before an octet": (b" =?utf-8?Q?caf=C3=A9?=C3=A9?= x", "café?é x"),
+    "a question mark, and an unclosed word": (b" =?utf-8?q?a? =?utf-8?q?b?=", "=?utf-8?q?a? b"),
+    "words without a gap": (b" =?utf-8?q?a?==?utf-8?q?b?=", "ab"),
+    "an empty word": (b" =?utf-8?q??= x =?utf-8?b??=", " x".strip()),
+    "a word within quotes": (b' "=?utf-8?q?J=C3=BCrgen?=" <j@example.com>', '"Jürgen" <j@example.com>'),
+    "a word within a word": (b" a=?utf-8?q?=C3=BC?=b", "aüb"),
+    "vendors' rows": (b" =?ISO-2022-JP?B?GyRCQmgtITJzGyhC?=", "第①回"),
+    "raw JIS": (b" \x1b$BF|K\\\x1b(B", "日本"),
     "empty": (b"", ""),
     "encoded line breaks become spaces": (b" =?utf-8?q?a=0D=0ABcc:_b@example.com?=", "a  Bcc: b@example.com"),
     "NUL and escapes go": (b" a\x00b\x1b[31mc\x7f", "ab[31mc"),
@@ -55,8 +64,18 @@ def test_a_header_value_reads_as_its_sender_meant_it(value: bytes, text: str) ->
         b"=?a?q?b?= " * 100_000,
         b"=?a?b?=?=" * 100_000,
         b"\r\n " * 300_000,
+        b"=?a?q?" + b"?=" * 500_000,
+        b"=?a?q?" + b"? " * 500_000,
+        b"=?a?q?" + b"?=AB" * 250_000,
+        b"=?a?q?"
+        + b"=?aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" * 12_000,
+        b"=?a?q?" + b"x" * 1_000_000,
+        b"=?iso-2022-jp?b?GyRC?=\x1b$B" * 40_000,
     ],
-    ids=["unclosed words", "openings", "words", "empty words", "folds"],
+    ids=[
+        *("unclosed words", "openings", "words", "empty words", "folds", "ends", "question marks"),
+        *("octets behind question marks", "charsets without an end", "one unclosed word", "JIS escapes"),
+    ],
 )
 def test_a_megabyte_of_hostile_header_is_decoded_in_linear_time(value: bytes) -> None:
     # Quadratic time would be minutes here, and the run would not end.
@@ -83,3 +102,11 @@ def test_facts_are_decoded_and_empty_where_a_field_is_missing() -> None:
 )
 def test_base64_without_padding_gives_every_whole_octet(characters: bytes, octets: bytes) -> None:
     assert base64_octets(characters) == octets
+
+
+def test_raw_8_bit_is_in_the_fallback_charset_unless_it_is_utf_8() -> None:
+    assert text_of("Десятка лучших".encode("koi8-r"), "koi8-r") == "Десятка лучших"
+    assert text_of("見積書".encode("cp932"), "Shift_JIS") == "見積書"
+    assert text_of("Grüße".encode(), "koi8-r") == "Grüße"
+    assert text_of("Grüße".encode("cp1252"), "utf-8") == "Grüße"
+    assert text_of(b"=?utf-8?q?=C3=BC?= \xd0", "koi8-r") == "ü п"

@@ -13,7 +13,7 @@ from woomera_milter.message.fields import first
 from woomera_milter.message.mime.transfer import beginning
 from woomera_milter.message.mime.tree import Part, fields_of
 from woomera_milter.message.parameters import parameters
-from woomera_milter.text.charsets import decode
+from woomera_milter.text.charsets import decode, decode_html
 from woomera_milter.text.enriched import from_enriched
 from woomera_milter.text.flowed import unflowed
 from woomera_milter.text.html import from_html
@@ -187,7 +187,8 @@ class _Reader:
         form = _form(part)
         octets, is_complete = beginning(self._fd, part, min(self._max_octets[form], self._room))
         self._room -= len(octets)
-        text = decode(octets, part.charset or "", complete=is_complete)
+        decoder = decode_html if form == Form.HTML else decode
+        text = decoder(octets, part.charset or "", complete=is_complete)
         if form == Form.PLAIN:
             text = from_enriched(text) if part.content_type in _ENRICHED_TYPES else text
             text = lines_for_people(text)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from woomera_milter.message.decoding import text_of
-from woomera_milter.message.fields import HeaderField, header_section_end, parse_header_block
+from woomera_milter.message.fields import HeaderField, first, header_section_end, parse_header_block
 from woomera_milter.message.mime.delimiters import (
     Delimiters,
     FileWindow,
@@ -122,7 +122,27 @@ def outline(
             position = stack[-1].part.start
             parts += 1
     _close_down_to(0, stack, window.size_bytes)
-    return stack[0].close(window.size_bytes)
+    root = stack[0].close(window.size_bytes)
+    charset = charset_of_text(root)
+    return _with_names(fd, root, charset) if charset else root
+
+
+def charset_of_text(part: Part) -> str:
+    """The charset of the first text that names one, in which raw 8-bit in header fields is; "" for none."""
+    if part.content_type.startswith("text/") and part.charset:
+        return part.charset
+    return next((charset for child in part.children if (charset := charset_of_text(child))), "")
+
+
+def _with_names(fd: int, part: Part, charset: str) -> Part:
+    """The part with names that were sent as raw 8-bit read in that charset, if they are no UTF-8."""
+    if part.children:
+        part = replace(part, children=tuple(_with_names(fd, child, charset) for child in part.children))
+    if part.name.isascii():
+        return part
+    fields = fields_of(fd, part)
+    described = (parameters(first(fields, name) or b"") for name in ("Content-Type", "Content-Disposition"))
+    return replace(part, name=text_of(_name(*described), charset))
 
 
 def fields_of(fd: int, part: Part) -> list[HeaderField]:
@@ -222,8 +242,7 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
     if disposition not in ("", "inline"):
         disposition = "attachment"  # RFC 2183 section 2.8: so are the unknown ones
     disposition_parameters = parameters(disposition_field)
-    name = disposition_parameters.get("filename") or type_parameters.get("name")
-    name = name or disposition_parameters.get("name") or type_parameters.get("filename", b"")
+    name = _name(type_parameters, disposition_parameters)
     part = Part(
         content_type=content_type,
         charset=_token(type_parameters.get("charset", b"")) or None,
@@ -238,6 +257,11 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
         end=start,
     )
     return part, type_parameters.get("boundary", b"")
+
+
+def _name(of_type: dict[str, bytes], of_disposition: dict[str, bytes]) -> bytes:
+    name = of_disposition.get("filename") or of_type.get("name")
+    return name or of_disposition.get("name") or of_type.get("filename", b"")
 
 
 def _token(value: bytes) -> str:
