@@ -62,3 +62,29 @@ def _comment_end(text: str, start: int) -> int:
         if depth == 0:
             return match.end()
     return 0
+
+
+_FIRST_TOKEN = re.compile(rb"\s*([^\s;()\"]+)")
+_COMMENT = re.compile(rb"\([^()]*+\)")
+_NOT_IN_ENCODINGS = re.compile(rb"[\s\"'_-]+")
+_ENCODINGS_BY_LETTERS = {
+    b"base64": "base64",
+    b"quotedprintable": "quoted-printable",
+    b"xuu": "x-uuencode",
+    b"uu": "x-uuencode",
+}
+ENCODINGS = frozenset(_ENCODINGS_BY_LETTERS.values())
+
+
+def first_token(value: bytes) -> str:
+    """The token that a field's value begins with, in lower case; "" if it does not."""
+    token = _FIRST_TOKEN.match(value)
+    return token[1].decode("ascii", "replace").lower() if token else ""
+
+
+def transfer_encoding_name(value: bytes) -> str:
+    """One of ENCODINGS, however it is written ("base-64", "(x) quoted printable;"); else the first token."""
+    value = _COMMENT.sub(b"", value)
+    letters = _NOT_IN_ENCODINGS.sub(b"", value).lower()
+    names = (name for start, name in _ENCODINGS_BY_LETTERS.items() if letters.startswith(start))
+    return next(names, first_token(value))

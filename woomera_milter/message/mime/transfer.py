@@ -1,4 +1,4 @@
-"""The bodies of parts, decoded (RFC 2045 section 6): base64 and quoted-printable, in windows."""
+"""The bodies of parts, decoded (RFC 2045 section 6): base64, quoted-printable and uuencode, in windows."""
 
 import binascii
 import os
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from woomera_milter.message.decoding import base64_octets
 from woomera_milter.message.mime.tree import WINDOW_BYTES, Part
+from woomera_milter.message.mime.uuencode import decoded_uuencode
 
 
 def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> Iterator[bytes]:
@@ -21,6 +22,9 @@ def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> 
             return _from_base64(fd, part, window_bytes)
         case "quoted-printable":
             return _from_quoted_printable(_raw_chunks(fd, part.start, part.end, window_bytes))
+        case "x-uuencode":
+            decoded = decoded_uuencode(fd, part.start, part.end, window_bytes)
+            return decoded or _raw_chunks(fd, part.start, part.end, window_bytes)
         case _:
             return _raw_chunks(fd, part.start, part.end, window_bytes)
 
@@ -30,7 +34,7 @@ def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES)
     match part.transfer_encoding:
         case "base64":
             return _base64_size_bytes(_base64_runs(fd, part.start, part.end, window_bytes))
-        case "quoted-printable":
+        case "quoted-printable" | "x-uuencode":
             return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
         case _:
             return part.end - part.start

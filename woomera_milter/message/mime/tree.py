@@ -7,10 +7,10 @@ nothing here raises on any content, memory is bounded and time is linear in the 
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from woomera_milter.message.decoding import text_of
-from woomera_milter.message.fields import HeaderField, first, header_section_end, parse_header_block
+from woomera_milter.message.fields import first, header_section_end
 from woomera_milter.message.mime.delimiters import (
     Delimiters,
     FileWindow,
@@ -18,9 +18,12 @@ from woomera_milter.message.mime.delimiters import (
     next_delimiter,
     seen_boundary,
 )
+from woomera_milter.message.mime.part import WINDOW_BYTES, Part, fields_of
+from woomera_milter.message.mime.uuencode import with_files
 from woomera_milter.message.parameters import parameters
+from woomera_milter.message.tokens import first_token, transfer_encoding_name
 
-WINDOW_BYTES = 1 << 20
+__all__ = ["WINDOW_BYTES", "Part", "fields_of", "outline"]
 
 # Bounds for hostile mail; no real message comes near them. Beyond a bound the tree stays true, and
 # tells less: the last part that fits keeps the rest of the message, a multipart that lies too deep is
@@ -29,33 +32,6 @@ MAX_PARTS = 10_000
 MAX_DEPTH = 100
 _MAX_FIELD_BYTES = 16_384
 _PEEK_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A node of the MIME tree; `start` and `end` are the octet offsets of its body in the file.
-
-    It is a multipart if `content_type` says so, else a leaf, message/rfc822 included. `disposition` is
-    "attachment", "inline" or "" (not said); `charset`, `name`, `content_id` and `content_location` are
-    decoded, and hostile. `header_start` is where its header section begins, for `fields_of`.
-    """
-
-    content_type: str
-    charset: str | None
-    transfer_encoding: str
-    disposition: str
-    name: str
-    content_id: str
-    start: int
-    end: int
-    children: tuple["Part", ...] = ()
-    content_location: str = ""
-    header_start: int = 0
-
-    @property
-    def is_multipart(self) -> bool:
-        """Whether the body is made of `children`, if any, and nothing else is shown."""
-        return self.content_type.startswith("multipart/")
 
 
 class _Open:
@@ -124,7 +100,9 @@ def outline(
     _close_down_to(0, stack, window.size_bytes)
     root = stack[0].close(window.size_bytes)
     charset = charset_of_text(root)
-    return _with_names(fd, root, charset) if charset else root
+    root = _with_names(fd, root, charset) if charset else root
+    window.window_bytes = WINDOW_BYTES
+    return with_files(window, root, [MAX_PARTS - parts])
 
 
 def charset_of_text(part: Part) -> str:
@@ -143,12 +121,6 @@ def _with_names(fd: int, part: Part, charset: str) -> Part:
     fields = fields_of(fd, part)
     described = (parameters(first(fields, name) or b"") for name in ("Content-Type", "Content-Disposition"))
     return replace(part, name=text_of(_name(*described), charset))
-
-
-def fields_of(fd: int, part: Part) -> list[HeaderField]:
-    """The header fields of a part, for what few readers ask for and `Part` does not tell."""
-    length = min(part.start - part.header_start, WINDOW_BYTES)
-    return parse_header_block(os.pread(fd, length, part.header_start))
 
 
 def _close_down_to(index: int, stack: list[_Open], end: int) -> None:
@@ -179,7 +151,6 @@ _CONTENT_FIELD = re.compile(
 )
 _BLANK_LINE = re.compile(rb"\r?\n")
 _MEDIA_TYPE = re.compile(rb"[\s\"]*([\w!#$&^.+-]+)\s*/\s*([\w!#$&^.+-]+)")
-_TOKEN = re.compile(rb"\s*([^\s;()\"]+)")
 
 
 def _open_part(window: FileWindow, position: int, stack: list[_Open]) -> _Open:
@@ -238,15 +209,15 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
     if b"type" not in fields:
         content_type = default_type
     type_parameters = parameters(type_field)
-    disposition = _token(disposition_field)
+    disposition = first_token(disposition_field)
     if disposition not in ("", "inline"):
         disposition = "attachment"  # RFC 2183 section 2.8: so are the unknown ones
     disposition_parameters = parameters(disposition_field)
     name = _name(type_parameters, disposition_parameters)
     part = Part(
         content_type=content_type,
-        charset=_token(type_parameters.get("charset", b"")) or None,
-        transfer_encoding=_transfer_encoding(fields.get(b"transfer-encoding", b"")),
+        charset=first_token(type_parameters.get("charset", b"")) or None,
+        transfer_encoding=transfer_encoding_name(fields.get(b"transfer-encoding", b"")),
         disposition=disposition,
         name=text_of(name) if name else "",
         content_id=text_of(fields[b"id"]).strip("<>") if b"id" in fields else "",
@@ -262,27 +233,3 @@ def _part(fields: dict[bytes, bytes], header_start: int, start: int, default_typ
 def _name(of_type: dict[str, bytes], of_disposition: dict[str, bytes]) -> bytes:
     name = of_disposition.get("filename") or of_type.get("name")
     return name or of_disposition.get("name") or of_type.get("filename", b"")
-
-
-def _token(value: bytes) -> str:
-    token = _TOKEN.match(value)
-    return token[1].decode("ascii", "replace").lower() if token else ""
-
-
-_COMMENT = re.compile(rb"\([^()]*+\)")
-_NOT_IN_ENCODINGS = re.compile(rb"[\s\"'_-]+")
-
-
-def _transfer_encoding(value: bytes) -> str:
-    """A transfer encoding's name, as it is registered even if written otherwise ("base-64")."""
-    value = _COMMENT.sub(b"", value).replace(b"_", b"-")
-    joined = _NOT_IN_ENCODINGS.sub(b"", value).lower()
-    return next((name for start, name in _ENCODINGS.items() if joined.startswith(start)), _token(value))
-
-
-_ENCODINGS = {
-    b"base64": "base64",
-    b"quotedprintable": "quoted-printable",
-    b"xuu": "x-uuencode",
-    b"uu": "x-uuencode",
-}
