@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+import pwd
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -98,6 +100,7 @@ def doubts(caplog: pytest.LogCaptureFixture) -> list[str]:
         pytest.param(["mixed"], True, id="an alias to inside and outside"),
         pytest.param(["staff"], False, id="an alias to users of this host"),
         pytest.param(["daemon", "root"], True, id="one of two leads outside"),
+        pytest.param(["root", "daemon"], True, id="the first of two leads outside"),
         pytest.param(["piped"], False, id="an alias to a program"),
         pytest.param(["filed"], False, id="an alias to a file"),
         pytest.param(["no.such.user"], False, id="an unknown user"),
@@ -156,6 +159,7 @@ def test_sendmail_is_not_asked_where_the_answer_is_plain(
         "-OQueueDirectory=/tmp",
         "--",
         "|/bin/sh",
+        "a|b@example.org",
         '"|touch /tmp/x"@example.org',
         "/etc/passwd",
         ":include:/etc/passwd",
@@ -189,7 +193,26 @@ def test_address_reaches_the_program_as_one_word_without_a_shell(
 
     reach_relay(program, f"x{address}@example.org")
 
-    assert (open_folder / "words").read_text().splitlines()[-2:] == ["--", f"x{address}@example.org"]
+    words = ["-OQueueDirectory=/", "-d37.1", "-bv", "--", f"x{address}@example.org"]
+    assert (open_folder / "words").read_text().splitlines() == words
+
+
+def test_program_is_asked_of_a_user_of_one_letter_and_reads_nothing(
+    make_program: MakeProgram, open_folder: Path
+) -> None:
+    program = make_program(f"readlink /proc/self/fd/0 > {open_folder}/input; echo $5 > {open_folder}/user")
+    ours, theirs = os.pipe()
+    before = os.dup(0)
+    os.dup2(ours, 0)
+    try:
+        reach_relay(program, "a")
+    finally:
+        os.dup2(before, 0)
+        for descriptor in (ours, theirs, before):
+            os.close(descriptor)
+
+    assert (open_folder / "input").read_text() == "/dev/null\n"
+    assert (open_folder / "user").read_text() == "a\n"
 
 
 # When its answer proves nothing.
@@ -231,6 +254,36 @@ def test_sendmail_that_names_the_relay_is_believed_whatever_its_status(make_prog
     assert reach_relay(make_program(f"echo '{said}'; exit 75"), "root")
 
 
+LOCAL = "daemon... deliverable: mailer local, user daemon"
+
+
+@pytest.mark.parametrize(
+    "shell",
+    [
+        pytest.param(rf"printf '\377\n'; echo '{LOCAL}'", id="octets that are no text"),
+        pytest.param(f"echo 'x: Cannot open'; echo '{LOCAL}'", id="a file that did not matter"),
+        pytest.param(
+            f"echo 'setoption AliasFile (A)=/no/such/file'; echo '{LOCAL}'", id="aliases, as root sees them"
+        ),
+    ],
+)
+def test_answer_that_names_local_mailers_alone_is_believed(
+    shell: str, make_program: MakeProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not reach_relay(make_program(shell), "daemon")
+    assert doubts(caplog) == []
+
+
+@pytest.mark.parametrize("stream", ["1", "2"], ids=["output", "errors"])
+def test_list_that_an_unknown_user_hides_is_a_doubt_wherever_it_is_told(
+    stream: str, make_program: MakeProgram, caplog: pytest.LogCaptureFixture
+) -> None:
+    program = make_program(f"echo '{LOCAL}'; echo 'Cannot open /no/such/list' >&{stream}; exit 67")
+
+    assert reach_relay(program, "daemon", "no.such.user")
+    assert doubts(caplog) == ["sendmail -bv could not open a list of recipients"]
+
+
 def test_sendmail_that_does_not_answer_is_given_up(
     make_program: MakeProgram, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -248,9 +301,11 @@ def test_program_that_cannot_be_run_leaves_a_doubt(
 def test_host_without_sendmail_leaves_a_doubt(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name, path: None)
+    asked: list[str] = []
+    monkeypatch.setattr(shutil, "which", lambda name, path: asked.append(path))
 
     assert reach_relay(None, "daemon")
+    assert asked[0].endswith(":/usr/sbin:/usr/lib")  # the PATH of a service has neither
     assert doubts(caplog) == ["there is no sendmail program; set milter.sendmail"]
 
 
@@ -290,6 +345,74 @@ def test_aliases_that_the_milter_cannot_read_leave_a_doubt(
         assert reach_relay(program, "daemon")
 
     assert doubts(caplog) == [f"the aliases in {aliases} cannot be read by the milter's user"]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o000])
+def test_each_of_several_alias_files_counts(
+    mode: int, make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (open_folder / "aliases").touch(mode=0o644)
+    (open_folder / "more").touch(mode=mode)
+    both = Path(f"{open_folder}/aliases, {open_folder}/more")
+    program = make_program(as_to_an_ordinary_user(both, "daemon"))
+
+    with as_ordinary_user():
+        assert reach_relay(program, "daemon") is (mode == 0)
+
+    expected = f"the aliases in {open_folder}/more cannot be read by the milter's user"
+    assert doubts(caplog) == [expected] * (mode == 0)
+
+
+def test_who_gets_mail_by_no_local_mailer_has_no_forward_that_counts(
+    make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (open_folder / "aliases").touch(mode=0o644)
+    said = as_to_an_ordinary_user(open_folder / "aliases", "root").replace("mailer local", "mailer prog")
+    program = make_program(said)
+
+    with as_ordinary_user():
+        assert not reach_relay(program, "root")
+
+    assert doubts(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("home", "mode", "is_doubted"),
+    [
+        pytest.param("missing", None, False, id="no home"),
+        pytest.param("aliases", None, False, id="a home that is no folder"),
+        pytest.param("home", None, False, id="no forward"),
+        pytest.param("home", 0o644, False, id="a forward that sendmail could read, too"),
+        pytest.param("home", 0o000, True, id="a forward that nobody else may read"),
+        pytest.param(None, None, False, id="no such user"),
+    ],
+)
+def test_forward_counts_where_it_may_be_there_and_unread(
+    home: str | None,
+    mode: int | None,
+    is_doubted: bool,
+    make_program: MakeProgram,
+    open_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (open_folder / "aliases").touch(mode=0o644)
+    (open_folder / "home").mkdir(mode=0o755)
+    if mode is not None:
+        (open_folder / "home" / ".forward").touch(mode=mode)
+    homes = {"ann": SimpleNamespace(pw_dir=str(open_folder / home))} if home else {}
+    monkeypatch.setattr(pwd, "getpwnam", homes.__getitem__)
+    said = as_to_an_ordinary_user(open_folder / "aliases", "ann")
+    # So sendmail writes a user who is not to be looked up among the aliases again.
+    program = make_program(said.replace("echo 'ann", "printf '%s\\n' 'ann").replace("user ann", r"user \ann"))
+
+    with as_ordinary_user():
+        assert reach_relay(program, "ann") is is_doubted
+
+
+def test_relay_counts_wherever_it_stands_among_the_answers(make_program: MakeProgram) -> None:
+    said = "ops@example.org... deliverable: mailer relay, host [127.0.0.3], user ops@example.org"
+
+    assert reach_relay(make_program(f"echo '{said}'; echo '{LOCAL}'"), "root", "daemon")
 
 
 def test_home_that_the_milter_cannot_enter_leaves_a_doubt_since_a_forward_may_lie_there(
