@@ -1,5 +1,7 @@
 """Sessions that have seen MAIL FROM, their worker and their counters."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.unit.milter.destination_cases import MakeProgram
 from tests.unit.milter.interceptions import Interceptions, MakeSession
 from woomera_milter import config
 from woomera_milter.milter.counters import Counters
@@ -40,3 +43,25 @@ def make_session(workers: ThreadPoolExecutor, counters: Counters, tmp_path: Path
     yield make
     for session in sessions:
         session.close()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may enter, as they may not enter pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="woomera-destinations-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def make_program(open_folder: Path) -> MakeProgram:
+    """make_program(shell): a program in sendmail's place."""
+
+    def make(shell: str) -> Path:
+        program = open_folder / "sendmail"
+        program.write_text(f"#!/bin/sh\n{shell}\n")
+        program.chmod(0o755)
+        return program
+
+    return make

@@ -1,23 +1,17 @@
 """Promise 2 hangs on where local-looking recipients lead: an alias to the outside is the relay's business."""
 
-import contextlib
 import os
-import pwd
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from rig.mta.sendmail import Sendmail
 from rig.mta.sendmail_cf import Settings
+from tests.unit.milter.destination_cases import QUEUE_ID, RELAY_MAILERS, MakeProgram, doubts, reach_relay
 from woomera_milter.milter.destinations import Destinations
 
-RELAY_MAILERS = ("relay", "esmtp", "smtp", "smtp8", "dsmtp")
-QUEUE_ID = "4AO9Xk1S012345"
-NOBODY_UID = 65534
 ALIASES = {
     "root": "ops@example.org",
     "chain": "root",
@@ -34,55 +28,6 @@ def sendmail() -> Iterator[Sendmail]:
     sendmail = Sendmail(Settings(relay_port=9), ALIASES)
     yield sendmail
     sendmail.close()
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that other users may enter, as they may not enter pytest's."""
-    folder = Path(tempfile.mkdtemp(prefix="woomera-destinations-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
-
-
-MakeProgram = Callable[[str], Path]
-
-
-@pytest.fixture
-def make_program(open_folder: Path) -> MakeProgram:
-    """make_program(shell): a program in sendmail's place."""
-
-    def make(shell: str) -> Path:
-        program = open_folder / "sendmail"
-        program.write_text(f"#!/bin/sh\n{shell}\n")
-        program.chmod(0o755)
-        return program
-
-    return make
-
-
-@contextlib.contextmanager
-def as_ordinary_user() -> Iterator[None]:
-    """Who runs the tests as root may read everything; the milter's user may not."""
-    if os.getuid() != 0:
-        yield
-        return
-    os.setresuid(NOBODY_UID, NOBODY_UID, 0)
-    try:
-        yield
-    finally:
-        os.setresuid(0, 0, 0)
-
-
-def reach_relay(program: Path | None, *recipients: str, mailers: tuple[str, ...] = ("local",)) -> bool:
-    return Destinations(RELAY_MAILERS, program).reach_relay(recipients, frozenset(mailers), QUEUE_ID)
-
-
-def doubts(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Why the log says that it was unsure; each line names the queue id."""
-    begin = f"{QUEUE_ID}: unsure-of-destination why="
-    assert all(line.startswith(begin) for line in caplog.messages)
-    return [line.removeprefix(begin).strip('"') for line in caplog.messages]
 
 
 # What sendmail says.
@@ -309,119 +254,7 @@ def test_host_without_sendmail_leaves_a_doubt(
     assert doubts(caplog) == ["there is no sendmail program; set milter.sendmail"]
 
 
-# When it is asked by an ordinary user, for whom it takes what he cannot read for not being there.
-
-
-def as_to_an_ordinary_user(alias_file: Path, user: str) -> str:
-    """What sendmail prints then."""
-    return (
-        f"echo 'setoption AliasFile (A)={alias_file} (unsafe)'\n"
-        "echo 'Notice: -bv may give misleading output for non-privileged user'\n"
-        f"echo '{user}... deliverable: mailer local, user {user}'"
-    )
-
-
-@pytest.mark.parametrize("suffix", ["", ".db"], ids=["text", "database"])
-def test_answer_is_believed_where_the_milter_can_read_the_aliases_too(
-    suffix: str, make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (open_folder / f"aliases{suffix}").touch()
-    program = make_program(as_to_an_ordinary_user(open_folder / "aliases", "daemon"))
-
-    with as_ordinary_user():
-        assert not reach_relay(program, "daemon")
-
-    assert doubts(caplog) == []
-
-
-def test_aliases_that_the_milter_cannot_read_leave_a_doubt(
-    make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    aliases = open_folder / "aliases"
-    aliases.touch(mode=0o000)
-    program = make_program(as_to_an_ordinary_user(aliases, "daemon"))
-
-    with as_ordinary_user():
-        assert reach_relay(program, "daemon")
-
-    assert doubts(caplog) == [f"the aliases in {aliases} cannot be read by the milter's user"]
-
-
-@pytest.mark.parametrize("mode", [0o644, 0o000])
-def test_each_of_several_alias_files_counts(
-    mode: int, make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (open_folder / "aliases").touch(mode=0o644)
-    (open_folder / "more").touch(mode=mode)
-    both = Path(f"{open_folder}/aliases, {open_folder}/more")
-    program = make_program(as_to_an_ordinary_user(both, "daemon"))
-
-    with as_ordinary_user():
-        assert reach_relay(program, "daemon") is (mode == 0)
-
-    expected = f"the aliases in {open_folder}/more cannot be read by the milter's user"
-    assert doubts(caplog) == [expected] * (mode == 0)
-
-
-def test_who_gets_mail_by_no_local_mailer_has_no_forward_that_counts(
-    make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (open_folder / "aliases").touch(mode=0o644)
-    said = as_to_an_ordinary_user(open_folder / "aliases", "root").replace("mailer local", "mailer prog")
-    program = make_program(said)
-
-    with as_ordinary_user():
-        assert not reach_relay(program, "root")
-
-    assert doubts(caplog) == []
-
-
-@pytest.mark.parametrize(
-    ("home", "mode", "is_doubted"),
-    [
-        pytest.param("missing", None, False, id="no home"),
-        pytest.param("aliases", None, False, id="a home that is no folder"),
-        pytest.param("home", None, False, id="no forward"),
-        pytest.param("home", 0o644, False, id="a forward that sendmail could read, too"),
-        pytest.param("home", 0o000, True, id="a forward that nobody else may read"),
-        pytest.param(None, None, False, id="no such user"),
-    ],
-)
-def test_forward_counts_where_it_may_be_there_and_unread(
-    home: str | None,
-    mode: int | None,
-    is_doubted: bool,
-    make_program: MakeProgram,
-    open_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (open_folder / "aliases").touch(mode=0o644)
-    (open_folder / "home").mkdir(mode=0o755)
-    if mode is not None:
-        (open_folder / "home" / ".forward").touch(mode=mode)
-    homes = {"ann": SimpleNamespace(pw_dir=str(open_folder / home))} if home else {}
-    monkeypatch.setattr(pwd, "getpwnam", homes.__getitem__)
-    said = as_to_an_ordinary_user(open_folder / "aliases", "ann")
-    # So sendmail writes a user who is not to be looked up among the aliases again.
-    program = make_program(said.replace("echo 'ann", "printf '%s\\n' 'ann").replace("user ann", r"user \ann"))
-
-    with as_ordinary_user():
-        assert reach_relay(program, "ann") is is_doubted
-
-
 def test_relay_counts_wherever_it_stands_among_the_answers(make_program: MakeProgram) -> None:
     said = "ops@example.org... deliverable: mailer relay, host [127.0.0.3], user ops@example.org"
 
     assert reach_relay(make_program(f"echo '{said}'; echo '{LOCAL}'"), "root", "daemon")
-
-
-def test_home_that_the_milter_cannot_enter_leaves_a_doubt_since_a_forward_may_lie_there(
-    make_program: MakeProgram, open_folder: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    (open_folder / "aliases").touch()
-    program = make_program(as_to_an_ordinary_user(open_folder / "aliases", "root"))
-
-    with as_ordinary_user():
-        assert reach_relay(program, "root")
-
-    assert doubts(caplog) == ["a recipient's .forward cannot be read by the milter's user"]
