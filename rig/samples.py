@@ -22,6 +22,7 @@ from woomera_milter.clock import Deadline
 from woomera_milter.message.encoding import wire
 from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import HeaderField, parse_header_block
+from woomera_milter.message.mime.raw_fields import in_utf_8
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.notice.header_edits import HeaderEdits
 from woomera_milter.notice.notice import Composer
@@ -112,10 +113,10 @@ def deliver(octets: bytes) -> Delivered:
     """Return what a message's recipients get, by the product's code without the MTA's and S3's part."""
     configuration = _configuration()
     shelf = Shelf()
-    headers = parse_header_block(octets)
     spooled = SpooledMessage(Path(tempfile.gettempdir()))
     try:
         spooled.write(octets)
+        headers = in_utf_8(parse_header_block(octets), spooled)
         offloaded = Offload(configuration, cast(Store, shelf), cast(Signer, shelf)).run(
             _ID,
             spooled,
