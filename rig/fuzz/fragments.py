@@ -145,6 +145,35 @@ XSS = [
 ]
 TAGS = ["<b>", "</b>", "<p>", "</p>", "<table>", "<tr>", "<td>", "</table>", "<li>", "<ul>", "</ul>", "<!--"]
 TAGS += [
+    "<ol start=3 type=a>",
+    "<ol reversed>",
+    "<li value=5>",
+    "<span style='display:none'>",
+    "</span>",
+    "<pre>\n",
+]
+TAGS += [
+    "<p style='white-space:pre-wrap'>a\n b",
+    "<i style='text-decoration:line-through'>",
+    "<sup>",
+    "<template>",
+]
+TAGS += [
+    "<img src='data:image/png;base64,AAAA'>",
+    "<img src=data:image/svg+xml;base64,AAAA>",
+    "<textarea>",
+    "</title>",
+]
+TAGS += [
+    "<!-->",
+    "--!>",
+    "<![if !mso]>",
+    "<![CDATA[",
+    "<plaintext>",
+    "<b style='font-weight:normal'>",
+    "<tr hidden>",
+]
+TAGS += [
     "<a href='https://e.example'>",
     "</a>",
     "-->",

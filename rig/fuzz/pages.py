@@ -31,9 +31,11 @@ _LETTER = re.findall(
 )
 _LETTER_ATTRIBUTES = {
     *((tag, "dir") for tag in _LETTER),
-    *(("a", "href"), ("a", "rel"), ("img", "src"), ("img", "alt")),
+    *(("a", "href"), ("a", "rel"), ("img", "src"), ("img", "alt"), ("li", "value")),
+    *(("ol", "start"), ("ol", "type"), ("ol", "reversed")),
     *((tag, span) for tag in ("td", "th") for span in ("colspan", "rowspan")),
 }
+_DATA_PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
 _METAS = 7
 _PICTURE = Picture(FILE_LINK, 'logo".png')
 
@@ -136,7 +138,8 @@ def _tags(markup: str, own_links: set[str]) -> Iterator[tuple[str, str]]:
 
 def _check_target(tag: str, name: str, value: str, own_links: set[str]) -> None:
     if name == "src":
-        require(value in own_links, f"<{tag}> loads {value!r}")
+        is_within = tag == "img" and _DATA_PICTURE.fullmatch(value) is not None
+        require(value in own_links or is_within, f"<{tag}> loads {value!r}")
     if name == "href" and (tag, value) not in (("link", "data:,"), ("a", "#files")):
         is_address = re.match(r"(?:https?://|mailto:|tel:)[^\s]", value, re.IGNORECASE)
         require(tag == "a" and is_address is not None, f"<{tag}> leads to {value!r}")

@@ -9,64 +9,35 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 import nh3
 
-from woomera_milter.text.html import MARKUP, unescaped
+from woomera_milter.text.elements import TAGS, Elements
+from woomera_milter.text.lists import integer, list_attributes
+from woomera_milter.text.pictures import Picture, alternative, data_picture, is_data, is_remote, picture_of
+from woomera_milter.text.styles import Inherited
 
-# No real letter comes near these; what is beyond them is left out, and said to be.
+__all__ = ["Picture", "SafeHtml", "safe_html"]
+
+# No real letter comes near it; what is beyond it is left out, and said to be.
 MAX_TAGS = 20_000
-MAX_DEPTH = 100
-_MAX_ATTRIBUTES_CHARS = 8_192
 _RUN_CHARS = 4_096
+_DATA_CHARS = 512 * 1024
 
-_SYNONYMS = {"center": "div", "strike": "s", "tt": "code", "dir": "ul", "menu": "ul"}
-_SYNONYMS |= dict.fromkeys(("h1", "h2", "h4", "h5", "h6"), "h3")  # below the page's own headings, in order
-_FORMATTING = frozenset({"a", "b", "code", "em", "i", "s", "small", "strong", "u"})
-_INLINE = _FORMATTING | {"cite", "del", "ins", "kbd", "mark", "q", "samp", "sub", "sup"}
-_CELLS = frozenset({"td", "th"})
-_ROW_GROUPS = frozenset({"thead", "tbody", "tfoot"})
-_TABLE = _CELLS | _ROW_GROUPS | {"table", "tr", "caption"}
-_VOID = frozenset({"br", "hr", "img", "wbr"})
-_BLOCKS = frozenset({"address", "blockquote", "div", "dl", "dt", "dd", "h3", "hr"})
-_BLOCKS |= {"li", "ol", "p", "pre", "table", "ul"}
-_TAGS = _INLINE | _TABLE | _VOID | _BLOCKS
-_EMPTY_IS_NOTHING = frozenset({"a", "h3"})  # to assistive technology they would be riddles
-
-# Which open elements a start tag ends where their end tags are missing, and what the search stops at.
-_NOT_INLINE = _TAGS - _INLINE
-_ENDED_BY: dict[str, tuple[frozenset[str], frozenset[str]]] = {
-    **dict.fromkeys(_BLOCKS, (frozenset({"p"}), _NOT_INLINE - {"p"})),
-    "a": (frozenset({"a"}), _TABLE),
-    "li": (frozenset({"li"}), _TABLE | {"ul", "ol"}),
-    **dict.fromkeys(("dt", "dd"), (frozenset({"dt", "dd"}), _TABLE | {"dl"})),
-    **dict.fromkeys(_CELLS, (_CELLS, _TABLE - _CELLS)),
-    "tr": (frozenset({"tr"}), frozenset({"table"})),
-    **dict.fromkeys(_ROW_GROUPS, (_ROW_GROUPS, frozenset({"table"}))),
-}
-
-_ATTRIBUTE = re.compile(
-    r"""(?<![\w-])([a-z]+)\s*+=\s*+(?:"([^"]*)"?|'([^']*)'?|([^\s>"']++))""", re.IGNORECASE
-)
-_SCHEMES = {"http", "https", "mailto", "tel"}
+_EMPTY_IS_NOTHING = frozenset({"a", "h3", "s", "sup"})  # to assistive technology they would be riddles
+_SCHEMES = {"http", "https", "mailto", "tel", "data"}  # data for pictures alone
 _TARGET = re.compile(r"(?:https?://|mailto:|tel:)[^\s]", re.IGNORECASE)
-_REMOTE = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 _SPAN = re.compile(r"[1-9][0-9]?")
+_BLANK_THAT_COUNTS = re.compile(r" (?= )|(?<=\n) ")
+_CELLS = frozenset({"td", "th"})
 _ATTRIBUTES = {
     "*": {"dir"},
     "a": {"href"},
     "img": {"src", "alt"},
+    "ol": {"start", "type", "reversed"},
+    "li": {"value"},
     **{name: {"colspan", "rowspan"} for name in _CELLS},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture of the message that may be shown in its text; without a link, by its name."""
-
-    link: str | None
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,177 +50,132 @@ class SafeHtml:
     truncated: bool
 
 
-def safe_html(markup: str, pictures: Mapping[str, Picture]) -> SafeHtml:
+def safe_html(markup: str, pictures: Mapping[str, Picture], *, data_chars: int = _DATA_CHARS) -> SafeHtml:
     """What of a sender's `markup` may be shown.
 
     `pictures` are found by what the markup may call them: Content-ID, Content-Location (RFC 2557) or name.
+    Those within the markup are shown as far as `data_chars` reach, and then told.
     """
-    body = _Body(pictures)
-    body.feed(markup)
-    links = {picture.link for picture in pictures.values()}
+    letter = _Letter(pictures, data_chars)
+    elements = Elements(letter, MAX_TAGS)
+    elements.read(markup)
+    if not letter.visible and elements.hid_something:
+        letter = _Letter(pictures, data_chars)
+        elements = Elements(letter, MAX_TAGS, shows_hidden=True)
+        elements.read(markup)
 
-    def checked(_tag: str, attribute: str, value: str) -> str | None:
-        return None if attribute == "src" and value not in links else value
+    def checked(tag: str, attribute: str, value: str) -> str | None:
+        if attribute == "src":
+            return value if value in letter.shown or value in letter.data_pictures else None
+        return None if attribute == "href" and not _TARGET.match(value) else value
 
     safe = nh3.clean(
-        body.markup(),
-        tags=set(_TAGS),
+        "".join(letter.output),
+        tags=set(TAGS),
         attributes=_ATTRIBUTES,
         attribute_filter=checked,
         url_schemes=_SCHEMES,
         url_relative="deny",
         link_rel="noopener noreferrer nofollow",
     )
-    has_content = body.visible > 0
     return SafeHtml(
-        safe if has_content else "", frozenset(body.shown), body.has_remote_pictures, body.is_truncated
+        safe if letter.visible else "",
+        frozenset(letter.shown),
+        letter.has_remote_pictures,
+        elements.is_truncated,
     )
 
 
-@dataclass(slots=True)
-class _Element:
-    """An open element: where its start tag stands in the output, and how much was visible before it."""
+class _Letter:
+    """The sink that makes balanced markup; `visible` grows with what there is to see."""
 
-    name: str
-    start: int
-    visible: int
-
-
-class _Body:
-    """Balanced markup, built up tag by tag."""
-
-    def __init__(self, pictures: Mapping[str, Picture]) -> None:
+    def __init__(self, pictures: Mapping[str, Picture], data_chars: int) -> None:
         self._pictures = pictures
-        self._output: list[str] = []
-        self._open: list[_Element] = []
-        self._tags = 0
+        self._data_chars = data_chars
+        self._open: list[tuple[int, int]] = []  # where a start tag stands, and what was visible before it
+        self._pre_depth = 0
+        self.output: list[str] = []
         self.visible = 0
         self.shown: set[str] = set()
+        self.data_pictures: set[str] = set()
         self.has_remote_pictures = False
-        self.is_truncated = False
 
-    def feed(self, markup: str) -> None:
-        position = 0
-        for tag in MARKUP.finditer(markup):
-            self._text(markup[position : tag.start()])
-            position = tag.end()
-            if name := (tag["name"] or "").lower():
-                name = _SYNONYMS.get(name, name)
-                if tag["close"]:
-                    self._end(name)
-                elif name in _TAGS:
-                    self._start(name, markup[tag.end("name") : tag.end()][:_MAX_ATTRIBUTES_CHARS])
-            if self._tags >= MAX_TAGS:
-                self.is_truncated = True
-                return
-        self._text(markup[position:])
-
-    def markup(self) -> str:
-        while self._open:
-            self._close()
-        return "".join(self._output)
-
-    def _text(self, markup: str) -> None:
-        if markup:
-            self._show(unescaped(markup))
-
-    def _show(self, text: str) -> None:
+    def text(self, text: str, style: Inherited) -> None:
         # The parser takes time quadratic in the ampersands of a run of text; a comment, which goes, ends it.
         for start in range(0, len(text), _RUN_CHARS):
-            self._output.append("<!---->" if start else "")
-            self._output.append(html.escape(text[start : start + _RUN_CHARS], quote=False))
+            self.output.append("<!---->" if start else "")
+            run = html.escape(text[start : start + _RUN_CHARS], quote=False)
+            is_kept = style.keeps_breaks and not self._pre_depth
+            self.output.append(_kept_white_space(run, style) if is_kept else run)
         self.visible += len(text.strip())
 
-    def _start(self, name: str, attributes_text: str) -> None:
-        self._end_what_is_ended_by(name)
-        if name in _FORMATTING and any(element.name == name for element in self._open):
-            return
-        if len(self._open) >= MAX_DEPTH:
-            return
-        attributes: dict[str, str] = {}
-        for found in _ATTRIBUTE.finditer(attributes_text):
-            value = next(value for value in (*found.groups()[1:], "") if value is not None)
-            attributes.setdefault(found[1].lower(), unescaped(value).strip())
-        self._tags += 1
-        match name:
-            case "img":
-                self._picture(attributes)
-            case "br" | "hr" | "wbr":
-                self._output.append(f"<{name}>")
-            case "a" if not _TARGET.match(attributes.get("href", "")):
-                pass
-            case _:
-                self._open.append(_Element(name, len(self._output), self.visible))
-                self._output.append(f"<{name}{_kept(name, attributes)}>")
+    def start(self, name: str, attributes: Mapping[str, str], style: Mapping[str, str]) -> bool:
+        if name == "a" and not _TARGET.match(attributes.get("href", "")):
+            return False
+        self._pre_depth += name == "pre"
+        self._open.append((len(self.output), self.visible))
+        self.output.append(f"<{name}{_kept(name, attributes, style)}>")
+        return True
 
-    def _end_what_is_ended_by(self, name: str) -> None:
-        ended, barriers = _ENDED_BY.get(name, (frozenset(), _TAGS))
-        self._close_innermost(ended, barriers)
-
-    def _end(self, name: str) -> None:
-        # An end tag astray in a cell is no reason to end the table.
-        barriers = _TABLE - {name} if name not in _TABLE else frozenset({"table"}) - {name}
-        self._close_innermost(frozenset({name}), barriers)
-
-    def _close_innermost(self, names: frozenset[str], barriers: frozenset[str]) -> None:
-        for index in range(len(self._open) - 1, -1, -1):
-            if self._open[index].name in names:
-                while len(self._open) > index:
-                    self._close()
-                return
-            if self._open[index].name in barriers:
-                return
-
-    def _close(self) -> None:
-        element = self._open.pop()
-        if element.name in _EMPTY_IS_NOTHING and element.visible == self.visible:
-            del self._output[element.start :]
+    def end(self, name: str) -> None:
+        self._pre_depth -= name == "pre"
+        position, visible = self._open.pop()
+        if name in _EMPTY_IS_NOTHING and visible == self.visible:
+            del self.output[position:]
         else:
-            self._output.append(f"</{element.name}>")
+            self.output.append(f"</{name}>")
 
-    def _picture(self, attributes: dict[str, str]) -> None:
+    def void(self, name: str, attributes: Mapping[str, str]) -> None:
+        if name == "img":
+            self._picture(attributes)
+        else:
+            self.output.append(f"<{name}>")
+
+    def _picture(self, attributes: Mapping[str, str]) -> None:
         source = attributes.get("src", "")
-        picture = _picture_of(source, self._pictures)
-        alternative = attributes.get("alt", "")
-        if picture and picture.link:
-            alternative = html.escape(alternative or picture.name)
-            self._output.append(f'<img src="{html.escape(picture.link)}" alt="{alternative}">')
-            self.shown.add(picture.link)
-            self.visible += 1
-            return
-        if picture:
-            self._show(f"[{picture.name}]")
-            return
-        is_remote = _REMOTE.match(source) is not None
-        self.has_remote_pictures = self.has_remote_pictures or is_remote
-        in_link = any(element.name == "a" for element in self._open)
-        if alternative or in_link:
-            self._show(f"[{alternative or 'picture'}]")
+        if picture := picture_of(source, self._pictures):
+            if picture.link:
+                self._show(picture.link, attributes.get("alt", "") or picture.name)
+                self.shown.add(picture.link)
+            else:
+                self._tell(f"[{picture.name}]")
+        elif is_data(source) and len(source) <= self._data_chars and (link := data_picture(source)):
+            self._data_chars -= len(source)
+            self._show(link, attributes.get("alt", ""))
+            self.data_pictures.add(link)
+        else:
+            self.has_remote_pictures = self.has_remote_pictures or is_remote(source)
+            in_link = any(self.output[position].startswith("<a ") for position, _ in self._open)
+            self._tell(alternative(attributes) or ("[picture]" if in_link else ""))
+
+    def _show(self, link: str, words: str) -> None:
+        self.output.append(f'<img src="{html.escape(link)}" alt="{html.escape(words)}">')
+        self.visible += 1
+
+    def _tell(self, words: str) -> None:
+        self.output.append(html.escape(words[:_RUN_CHARS], quote=False))
+        self.visible += len(words)
 
 
-def _picture_of(source: str, pictures: Mapping[str, Picture]) -> Picture | None:
-    """The picture that `source` means, by its Content-ID (RFC 2392), Content-Location or name.
-
-    Mailers that lose Content-IDs leave names, which begin most of them: `cid:image001.png@01DB7B6A`.
-    """
-    scheme, _, rest = source.partition(":")
-    references = [source, unquote(source)]
-    if scheme.lower() == "cid":
-        content_id = unquote(rest).strip("<> ")
-        references += [content_id, content_id.partition("@")[0]]
-    elif not _REMOTE.match(source):
-        references.append(re.split(r"[/\\]", unquote(source))[-1])
-    return next((pictures[it] for it in references if it and it in pictures), None)
+def _kept_white_space(run: str, style: Inherited) -> str:
+    """Escaped text in which line breaks, and blanks where they count, stay outside of <pre>, too."""
+    if style.keeps_blanks:
+        run = _BLANK_THAT_COUNTS.sub("\xa0", run.replace("\t", "    "))
+    return run.replace("\n", "<br>")
 
 
-def _kept(name: str, attributes: dict[str, str]) -> str:
+def _kept(name: str, attributes: Mapping[str, str], style: Mapping[str, str]) -> str:
     """The attributes of a start tag that stay, with the space before each."""
     kept = {}
     if (direction := attributes.get("dir", "").lower()) in ("ltr", "rtl", "auto"):
         kept["dir"] = direction
     if name == "a":
         kept["href"] = attributes["href"]
-    if name in _CELLS:
+    elif name in _CELLS:
         spans = {key: attributes.get(key, "") for key in ("colspan", "rowspan")}
         kept |= {key: value for key, value in spans.items() if _SPAN.fullmatch(value)}
+    elif name == "ol":
+        kept |= list_attributes(attributes, style)
+    elif name == "li" and (number := integer(attributes.get("value", ""))):
+        kept["value"] = number
     return "".join(f' {key}="{html.escape(value)}"' for key, value in kept.items())

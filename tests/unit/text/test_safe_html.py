@@ -13,7 +13,8 @@ from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
 
 LOGO = Picture("https://bucket.example.com/1/logo.png?a=1&b=2", "logo.png")
 PICTURES = {"logo@example.com": LOGO}
-ATTRIBUTES = {"href", "rel", "src", "alt", "dir", "colspan", "rowspan"}
+ATTRIBUTES = {"href", "rel", "src", "alt", "dir", "colspan", "rowspan", "start", "type", "reversed", "value"}
+PNG = "data:image/png;base64,iVBORw0KGgo="
 HALF_A_MEGABYTE = 512 * 1024
 
 
@@ -45,7 +46,7 @@ class Inspector(HTMLParser):
         for name, value in attrs:
             assert name in ATTRIBUTES, f"<{tag} {name}>"
             if name == "src":
-                assert value == LOGO.link
+                assert value == LOGO.link or re.match(r"data:image/(png|gif|jpeg|webp);base64,", value or "")
             if name == "href":
                 assert re.match(r"(?i)https?://|mailto:|tel:", value or ""), value
 
@@ -72,6 +73,43 @@ def inspected(safe: SafeHtml) -> list[str]:
         pytest.param("<style>p{}</style><script>x()</script><title>t</title>a", "a", id="code goes"),
         pytest.param("a &lt;b&gt; &amp;lt; &#x202e;c", "a &lt;b&gt; &amp;lt; c", id="text stays text"),
         pytest.param('<div dir="RTL">א</div>', '<div dir="rtl">א</div>', id="direction stays"),
+        pytest.param(
+            "<ol start=2 type=i><li>a<li value=7>b</ol><ol reversed start=x type=z><li value=y>c</ol>",
+            '<ol start="2" type="i"><li>a</li><li value="7">b</li></ol><ol reversed=""><li>c</li></ol>',
+            id="lists begin where they begin",
+        ),
+        pytest.param(
+            '<ol style="list-style-type: lower-alpha"><li>a</ol>',
+            '<ol type="a"><li>a</li></ol>',
+            id="letters by style",
+        ),
+        pytest.param(
+            '<p style="white-space:pre-wrap">a\n\n  - b</p><pre>c\n  d</pre>',
+            "<p>a<br><br>&nbsp; - b</p><pre>c\n  d</pre>",
+            id="kept line breaks",
+        ),
+        pytest.param(
+            '<span style="text-decoration:line-through">a</span><span style="vertical-align:super">b</span>',
+            "<s>a</s><sup>b</sup>",
+            id="styles that mean an element",
+        ),
+        pytest.param(
+            '<table><tr style="text-decoration: red line-through"><td>a<td>b</table>',
+            "<table><tbody><tr><td><s>a</s></td><td><s>b</s></td></tr></tbody></table>",
+            id="a row that is struck out",
+        ),
+        pytest.param(
+            '<b style="font-weight:normal"><span style="font-weight:700">a</span>b</b>',
+            "<b>a</b>b",
+            id="what Google Docs puts around all",
+        ),
+        pytest.param(
+            "<xmp><i></xmp><textarea>a\n<b></textarea><plaintext><u>",
+            "<pre>&lt;i&gt;</pre><pre>a\n&lt;b&gt;</pre><pre>&lt;u&gt;</pre>",
+            id="raw text",
+        ),
+        pytest.param("a <b@example.com>", "a &lt;b@example.com&gt;", id="an address that nobody escaped"),
+        pytest.param("<span>a<div>b</span>c</div>d", "a<div>bc</div>d", id="a span that ends astray"),
         pytest.param("<table><tr><td>a</div><td>b</table>c", None, id="an end tag astray in a cell"),
     ],
 )
@@ -114,6 +152,41 @@ def test_picture_without_a_link_is_told_by_its_name() -> None:
 
     assert safe.html == "a [&lt;logo&gt;.png]"
     assert not safe.shown
+
+
+@pytest.mark.parametrize(
+    ("source", "link"),
+    [
+        (PNG, PNG),
+        (PNG.replace("=", "%3D").replace("iV", "iV\n "), PNG),
+        ("DATA:image/JPG;name=x;base64,AAAA", "data:image/jpeg;base64,AAAA"),
+    ],
+)
+def test_picture_within_the_markup_is_shown(source: str, link: str) -> None:
+    safe = safe_html(f'a<img alt="QR" src="{source}">', PICTURES)
+
+    assert safe.html == f'a<img alt="QR" src="{link}">' or safe.html == f'a<img src="{link}" alt="QR">'
+    assert not safe.remote_pictures
+    assert not safe.shown
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("data:image/svg+xml;base64,AAAA", "data:image/png,x", "data:image/png;base64,A"),
+        *("data:text/html;base64,AAAA", "data:", "data:image/png;base64,"),
+    ],
+)
+def test_picture_within_the_markup_that_is_none_is_told(source: str) -> None:
+    assert shown(f'a<img src="{source}"><img src="{source}" alt="QR">') == "a[picture][QR]"
+
+
+def test_pictures_within_the_markup_are_shown_as_far_as_there_is_room() -> None:
+    markup = f'<img src="{PNG}"><img src="{PNG}">'
+
+    assert safe_html(markup, {}, data_chars=len(PNG)).html == f'<img src="{PNG}" alt="">[picture]'
+    assert safe_html(markup, {}, data_chars=0).html == "[picture][picture]"
+    assert safe_html(f'<img src="data:image/png;base64,{"AAAA" * 100_000}">', {}).html.count("A") == 400_000
 
 
 @pytest.mark.parametrize("source", ["http://tracker.example/1.gif", "https://tracker.example/1.gif"])
@@ -168,6 +241,16 @@ def test_nothing_of_any_mixture_of_markup_can_act(pieces: list[str]) -> None:
     [
         *("<p>x", "<b><p>", "<div>", "<dl><dt>", "<table><td>", "<table>x<p>", "<b><i><u><s><em><strong><p>"),
         *("<", "<a", "<a a=", '<a a="', "<!--", "&", "&#99999999;", '<img src="cid:logo@example.com">'),
+        *(
+            "<ol><li>",
+            "<ol reversed><li>",
+            "<span style='",
+            "<img src='data:image/png;base64,",
+            "<sup>",
+            "<!-->",
+        ),
+        *("<p style='" + it * 4_000 + "'>" for it in ("a", " ", "/*", "font-size:0", "0")),
+        "<p style='white-space:pre'>\n",
         "<p " + "a" * 99,
     ],
 )

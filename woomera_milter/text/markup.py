@@ -1,0 +1,49 @@
+"""The tokens of HTML: its tags, and what lies between them.
+
+It is read by a tokenizer and not by a tree builder: HTML5's rules for misnested formatting let 30 kB of
+markup grow a tree of a gigabyte.
+"""
+
+import html
+import re
+
+from woomera_milter.text.lines import lines_for_people
+
+# What is not closed runs to the end of the text. So every alternative consumes what it looked at, and a
+# million unclosed tags cost no more than one. Comments end where browsers end them (HTML, 13.2.5.43 to 51):
+# also with "<!-->", "<!--->" and "--!>"; other declarations, Outlook's "<![if !mso]>" among them, with ">".
+MARKUP = re.compile(
+    r"""<!--(?:-?>|.*?(?:--!?>|\Z))
+    | <(?P<raw>script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\s/>])[^>]*(?:>|\Z)
+      (?P<content>.*?)(?:</(?P=raw)(?=[\s/>])[^>]*(?:>|\Z)|\Z)
+    | <plaintext\s*+>(?P<rest>.*)
+    | <(?P<close>/?)(?P<name>[a-z][^\s/>]*+)
+      (?:[^>=]++|=\s*+(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?){0,200}[^>]*+(?:>|\Z)
+    | <[!?/][^>]*(?:>|\Z)""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+# The raw elements whose content people see, as it stands there.
+SEEN_RAW = frozenset({"textarea", "xmp"})
+
+_ATTRIBUTE = re.compile(
+    r"""([^\s=>"'/]++)(?:\s*+=\s*+(?:"([^"]*)"?|'([^']*)'?|([^\s>"']++)))?""", re.IGNORECASE
+)
+_MAX_ATTRIBUTES_CHARS = 8_192
+# int() refuses more than 4,300 digits, and Unicode ends at seven.
+_HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
+
+
+def attributes_of(tag: str, *, whole: bool = False) -> dict[str, str]:
+    """The attributes in the rest of a tag after its name; of one that is absurdly long, the first."""
+    found: dict[str, str] = {}
+    for attribute in _ATTRIBUTE.finditer(tag, 0, len(tag) if whole else _MAX_ATTRIBUTES_CHARS):
+        value = next((value for value in attribute.groups()[1:] if value is not None), "")
+        found.setdefault(attribute[1].lower(), unescaped(value).strip())
+    return found
+
+
+def unescaped(markup: str) -> str:
+    """The text that HTML without tags stands for, without characters that hide or reorder."""
+    if "&" not in markup and markup.isprintable():
+        return markup
+    return lines_for_people(html.unescape(_HUGE_REFERENCE.sub("\ufffd", markup)))
