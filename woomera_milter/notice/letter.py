@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 from woomera_milter.message.mime.body import Body, Form, Piece
 from woomera_milter.notice.original import Letter, Linked
 from woomera_milter.text.html import from_html
-from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
+from woomera_milter.text.safe_html import DATA_CHARS, Picture, SafeHtml, safe_html
 from woomera_milter.text.web_addresses import linked as with_links
 
 
-def letter_of(body: Body, attachments: Sequence[Linked]) -> Letter:
-    """Give a message's text; a picture among `attachments` that has no link is told by its name."""
+def letter_of(body: Body, attachments: Sequence[Linked], *, data_chars: int = DATA_CHARS) -> Letter:
+    """Give a message's text; a picture among `attachments` that has no link is told by its name.
+
+    So is one that the markup itself holds, beyond `data_chars` of them.
+    """
     pictures = _by_reference(attachments)
     at = {it.attachment.part.start: it for it in attachments}
-    safe = {id(it): _safe(it, pictures) for it in body.pieces if it.form == Form.HTML}
+    safe = {id(it): _safe(it, pictures, data_chars) for it in body.pieces if it.form == Form.HTML}
     shown = frozenset[str]().union(*(it.shown for it in safe.values()))
     made: list[str] = []
     for piece in body.pieces:
@@ -49,8 +52,8 @@ def _by_reference(attachments: Sequence[Linked]) -> Mapping[str, Picture]:
     return found
 
 
-def _safe(piece: Piece, pictures: Mapping[str, Picture]) -> SafeHtml:
-    safe = safe_html(piece.text, pictures)
+def _safe(piece: Piece, pictures: Mapping[str, Picture], data_chars: int) -> SafeHtml:
+    safe = safe_html(piece.text, pictures, data_chars=data_chars)
     if safe.html:
         return safe
     words = from_html(piece.text)

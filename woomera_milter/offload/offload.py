@@ -177,9 +177,8 @@ class Offload:
             uploads = self._attachments.begin(source, root, deadline, are_linked=is_open)
             letter = None
             if is_open and notice.formatted and notice.include_text:
-                letter = letter_of(
-                    body(fd, root, _LETTER_LEAF_BYTES), [Linked(it.attachment) for it in uploads]
-                )
+                found = body(fd, root, _LETTER_LEAF_BYTES)
+                letter = letter_of(found, [Linked(it.attachment) for it in uploads], data_chars=0)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
             why = NO_TIME if isinstance(error, DeadlineError) else type(error).__name__
             source.lacks("attachments and text", why)

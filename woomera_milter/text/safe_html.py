@@ -17,12 +17,12 @@ from woomera_milter.text.lists import integer, list_attributes
 from woomera_milter.text.pictures import Picture, alternative, data_picture, is_data, is_remote, picture_of
 from woomera_milter.text.styles import Inherited
 
-__all__ = ["Picture", "SafeHtml", "safe_html"]
+__all__ = ["DATA_CHARS", "Picture", "SafeHtml", "safe_html"]
 
 # No real letter comes near it; what is beyond it is left out, and said to be.
 MAX_TAGS = 20_000
 _RUN_CHARS = 4_096
-_DATA_CHARS = 512 * 1024
+DATA_CHARS = 512 * 1024
 
 _EMPTY_IS_NOTHING = frozenset({"a", "h3", "s", "sup"})  # to assistive technology they would be riddles
 _SCHEMES = {"http", "https", "mailto", "tel", "data"}  # data for pictures alone
@@ -50,7 +50,7 @@ class SafeHtml:
     truncated: bool
 
 
-def safe_html(markup: str, pictures: Mapping[str, Picture], *, data_chars: int = _DATA_CHARS) -> SafeHtml:
+def safe_html(markup: str, pictures: Mapping[str, Picture], *, data_chars: int = DATA_CHARS) -> SafeHtml:
     """What of a sender's `markup` may be shown.
 
     `pictures` are found by what the markup may call them: Content-ID, Content-Location (RFC 2557) or name.

@@ -111,6 +111,7 @@ HOSTILE_TEXTS = {
     "named texts": b"--b\nContent-Type: text/plain; name=a\n\nword\n",
     "HTML": b"--b\nContent-Type: text/html\n\n<table><tr><td>word\n",
     "HTML without a word": b"--b\nContent-Type: text/html\n\n" + b"<p>" * 100 + b"\n",
+    "pictures in HTML": b"--b\nContent-Type: text/html\n\n" + b"data:image/png;base64,AA " * 90_000,
     "pictures": b"--b\nContent-Type: image/png; name=a\nContent-Disposition: inline\n\nx\n",
     "alternatives in alternatives": b"--b\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nword\n",
     "related parts in related parts": b"--b\nContent-Type: multipart/related; boundary=b; start=x\n\n--b\n\n",

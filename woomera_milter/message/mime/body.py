@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from woomera_milter.message.fields import first
-from woomera_milter.message.mime.transfer import beginning
+from woomera_milter.message.mime.transfer import beginning, decoded_chunks
 from woomera_milter.message.mime.tree import Part, fields_of
 from woomera_milter.message.parameters import parameters
 from woomera_milter.text.charsets import decode, decode_html
@@ -31,8 +31,12 @@ _SPECIAL_TYPES = frozenset({"text/watch-html", "text/x-amp-html"})
 
 # HTML has far more markup than text, and much of it comes before the first word.
 _OCTETS_PER_TEXT_BYTE, _HTML_OCTETS_PER_TEXT_BYTE = 4, 32
-_LEAVES_READ_WHOLE = 4
+_LEAVES_READ_WHOLE = 2
 _FIRST_LOOK_CHARS = 16_384
+_MARKUP_READ = 32
+_DATA = re.compile(
+    rb"(data:[a-z0-9/+.-]{1,60}(?:;[a-z0-9=.-]{1,60})?;base64,)[A-Za-z0-9+/=%\s]*", re.IGNORECASE
+)
 _PICTURE_IN_HTML = re.compile(r"<img\b", re.IGNORECASE)
 _UNSEEN = re.compile("[\\s\u00ad\u034f\u200b-\u200d\u2060\ufeff]*")
 
@@ -145,6 +149,7 @@ class _Reader:
         self._max_octets = max_octets
         self._room = _LEAVES_READ_WHOLE * sum(max_octets.values())
         self._preferred = preferred
+        self._blank: set[int] = set()
 
     def body(self) -> Body:
         pieces = self._of(self._root)
@@ -178,14 +183,15 @@ class _Reader:
 
     def _what_else_is_text(self) -> list[Piece]:
         """Where no leaf is the text for certain, the first that has words: one without a name, if any."""
-        inline = [leaf for leaf in leaves(self._root) if _is_inline_text(leaf)]
+        inline = [it for it in leaves(self._root) if _is_inline_text(it) and it.start not in self._blank]
         found = map(self._read, sorted(inline, key=lambda leaf: bool(leaf.name)))
         return next((pieces for pieces in found if pieces and pieces[0].text), [])
 
     def _read(self, part: Part) -> list[Piece]:
         """The piece that a leaf makes, none where it says nothing."""
         form = _form(part)
-        octets, is_complete = beginning(self._fd, part, min(self._max_octets[form], self._room))
+        read = _beginning_of_html if form == Form.HTML else beginning
+        octets, is_complete = read(self._fd, part, min(self._max_octets[form], self._room))
         self._room -= len(octets)
         decoder = decode_html if form == Form.HTML else decode
         text = decoder(octets, part.charset or "", complete=is_complete)
@@ -195,8 +201,23 @@ class _Reader:
             if part.content_type == "text/plain" and _parameter(self._fd, part, "format").lower() == "flowed":
                 text = unflowed(text, delsp=_parameter(self._fd, part, "delsp").lower() == "yes")
             text = text.strip("\n")
-        text = "" if _is_blank(form, text) else text
+        if _is_blank(form, text):
+            self._blank.add(part.start)
+            text = ""
         return [Piece(part, form, text, is_complete)] if text or not is_complete else []
+
+
+def _beginning_of_html(fd: int, part: Part, max_octets: int) -> tuple[bytes, bool]:
+    """The first octets, and whether that is all; pictures within the markup take no room from the text."""
+    octets, octets_read = b"", 0
+    for chunk in decoded_chunks(fd, part):
+        octets, octets_read = octets + chunk, octets_read + len(chunk)
+        if len(octets) > max_octets:
+            octets = _DATA.sub(rb"\1", octets)
+            # What frees little would be gone through again and again.
+            if len(octets) > max_octets // 2 or octets_read > _MARKUP_READ * max_octets:
+                return octets[:max_octets], False
+    return octets, True
 
 
 def _is_blank(form: Form, text: str) -> bool:

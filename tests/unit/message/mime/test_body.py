@@ -141,11 +141,11 @@ def test_an_alternative_that_is_not_shown_makes_nothing_more_of_it() -> None:
     assert not body_in(shape.as_bytes(policy=SMTP), 1000).truncated
 
 
-def test_ten_thousand_leaves_are_read_as_far_as_four() -> None:
+def test_ten_thousand_leaves_are_read_as_far_as_two() -> None:
     message = multipart("mixed", *[MIMEText("word " * 100)] * 9_000).as_bytes(policy=SMTP)
     found = body_in(message, 2_000)
     assert found.truncated
-    assert sum(len(it.text) for it in found.pieces) <= 2 * 4 * 2_000
+    assert sum(len(it.text) for it in found.pieces) <= 2 * 2 * 2_000
 
 
 @pytest.mark.parametrize(
@@ -154,3 +154,18 @@ def test_ten_thousand_leaves_are_read_as_far_as_four() -> None:
 def test_lines_that_a_mailer_broke_are_whole_again(delsp: str, text: str) -> None:
     fields = f"Content-Type: text/plain; charset=utf-8; format=Flowed; delsp={delsp}\n\n"
     assert text_in(crlf(fields + "これは \n一行です。\nend\n")).text == text
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_pictures_within_the_markup_take_no_room_from_the_text(count: int) -> None:
+    picture = '<img src="data:image/png;base64,' + "iVBORw0K" * (400_000 // count) + '">'
+    message = crlf("Content-Type: text/html\n\n" + f"<p>before{picture}" * count + "<p>the end")
+    assert text_in(message, 8_000).text.endswith("the end")
+    (piece,) = body_in(message, 100_000).pieces
+    assert piece.is_complete
+    assert piece.text.endswith("the end")
+
+
+def test_markup_that_only_looks_like_pictures_is_cut_where_the_room_ends() -> None:
+    message = crlf("Content-Type: text/html\n\n" + "data:image/png;base64,AAAA <p>word " * 100_000)
+    assert body_in(message, 1_000).truncated
