@@ -80,10 +80,20 @@ def passed(queue_id: str, why: str, **values: object) -> None:
 
 
 def intercepted(
-    queue_id: str, message_id: str, *, measured_bytes: int, store_s: float, expires_at: datetime
+    queue_id: str,
+    message_id: str,
+    *,
+    measured_bytes: int,
+    store_s: float,
+    expires_at: datetime,
+    to_sender: bool = False,
 ) -> None:
-    """The message is stored, and the MTA has taken the notice in its place."""
-    values = {"measured_bytes": measured_bytes, "store_s": store_s, "expires_at": expires_at}
+    """The message is stored, and the MTA has taken the notice in its place, and for its sender, too."""
+    values: dict[str, object] = {
+        "measured_bytes": measured_bytes,
+        "store_s": store_s,
+        "expires_at": expires_at,
+    } | ({"copy": "sender"} if to_sender else {})
     _event(logging.INFO, queue_id, "intercepted", id=message_id, **values)
 
 

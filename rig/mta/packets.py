@@ -26,21 +26,28 @@ from woomera_milter.check.milter_client import (
 
 CONNECT, HELO, DATA, BODY, END_OF_MESSAGE, QUIT_CONNECTION, UNKNOWN = "CHTBEKU"
 TEMPFAIL, REPLY = "t", "y"
-PROGRESS, REPLACE_BODY, ADD_HEADER, CHANGE_HEADER = "p", "b", "h", "m"
+PROGRESS, REPLACE_BODY, ADD_HEADER, CHANGE_HEADER, ADD_RECIPIENT = "p", "b", "h", "m", "+"
 CHUNK_BYTES = 65_535
 QUEUE_ID = b"4AO9Xk1S012345"
 
 _CHANGES = (REPLACE_BODY, ADD_HEADER, CHANGE_HEADER)
 
 
-def head_of(message: bytes, *, queue_id: bytes = QUEUE_ID, msg_size: int | None = None) -> list[Packet]:
+def head_of(
+    message: bytes,
+    *,
+    queue_id: bytes = QUEUE_ID,
+    msg_size: int | None = None,
+    sender: str = SENDER,
+    recipient: str = RECIPIENT,
+) -> list[Packet]:
     """Return a message's envelope and headers (not folded), up to their end, as packets."""
     size = b"" if msg_size is None else b"{msg_size}\0%d\0" % msg_size
     fields = [line.split(b":", 1) for line in message.partition(b"\r\n\r\n")[0].split(b"\r\n")]
     return [
-        (MAIL, b"<%s>\0" % SENDER.encode()),
+        (MAIL, b"<%s>\0" % sender.encode()),
         (MACROS, b"R{rcpt_mailer}\0relay\0"),
-        (RCPT, b"<%s>\0" % RECIPIENT.encode()),
+        (RCPT, b"<%s>\0" % recipient.encode()),
         *((HEADER, b"%s\0%s\0" % (name, value)) for name, value in fields),
         (MACROS, b"Ni\0" + queue_id + b"\0" + size),
         (END_OF_HEADERS, b""),
@@ -62,6 +69,7 @@ class Outcome:
     text: bytes = b""
     body: bytes = b""
     headers: list[bytes] = field(default_factory=list)
+    added_recipients: list[bytes] = field(default_factory=list)
 
 
 class Mta:
@@ -123,6 +131,8 @@ class Mta:
                 outcome.body += data
             elif command in _CHANGES:
                 outcome.headers.append(data)
+            elif command == ADD_RECIPIENT:
+                outcome.added_recipients.append(data.rstrip(b"\0"))
             elif command != PROGRESS:
                 outcome.answer, outcome.text = command, data
                 break

@@ -133,6 +133,7 @@ class Notice(Section):
     include_text: Size = 32 * KB
     formatted: Truth = True
     subject_prefix: Line = ""
+    copy_to_sender: Truth = False
     templates: ExistingFolder | None = None
 
 

@@ -8,7 +8,7 @@ import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -48,6 +48,8 @@ MAIN = Role(
     {"change headers": Milter.CHGHDRS, "add headers": Milter.ADDHDRS, "change the body": Milter.CHGBODY},
     on_trouble=TEMPFAIL,
 )
+COPYING = replace(MAIN, actions={**MAIN.actions, "add recipients": Milter.ADDRCPT})
+"""The main milter where notice.copy_to_sender is on."""
 
 
 # What sendmail is to tell at each stage, and no more.
@@ -251,9 +253,13 @@ class Connection(Milter.Base):
                 "the MTA hung up while the message was being stored", reason=Reason.MTA
             ) from error
 
-    def replace_message(self, changes: "Sequence[HeaderChange]", body: bytes) -> None:
-        """Headers first, the body last: sendmail cuts its copy of the message at the first new octet."""
+    def replace_message(
+        self, changes: "Sequence[HeaderChange]", body: bytes, copy_to: str | None = None
+    ) -> None:
+        """The body last: sendmail cuts its copy of the message at the first new octet."""
         try:
+            if copy_to:
+                self.addrcpt(f"<{copy_to}>")
             for change in changes:
                 self.chgheader(change.name, change.index, change.value)
             self.replacebody(body)

@@ -1,8 +1,9 @@
 """What the milter does with an over-limit message: store it, and compose the notice that takes its place."""
 
+import re
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,6 +11,9 @@ from functools import partial
 
 from woomera_milter import config
 from woomera_milter.clock import Deadline
+from woomera_milter.message.automatic import is_automatic
+from woomera_milter.message.envelope import Envelope
+from woomera_milter.message.fields import HeaderField
 from woomera_milter.message.mime.raw_fields import in_utf_8
 from woomera_milter.milter.destinations import Destinations
 from woomera_milter.milter.session import OverLimit, Replacement
@@ -18,6 +22,9 @@ from woomera_milter.notice.notice import Composer
 from woomera_milter.offload.announcement import compose
 from woomera_milter.offload.offload import Offload
 from woomera_milter.offload.source import Offloaded, Origin
+from woomera_milter.text.address_forms import folded
+
+_PLAIN_ADDRESS = re.compile(r"[\w+=][\w.+=#&'*?^`{}~$/-]{0,63}(?:@\w[\w.-]{0,254})?")
 
 
 class Interceptor:
@@ -27,6 +34,7 @@ class Interceptor:
         self, configuration: config.Config, destinations: Destinations, offload: Offload, composer: Composer
     ) -> None:
         self._subject_prefix = configuration.notice.subject_prefix
+        self._copies_to_sender = configuration.notice.copy_to_sender
         self._destinations = destinations
         self._offload = offload
         self._composer = composer
@@ -70,4 +78,16 @@ class Interceptor:
             store_s=store_s,
             links_expire_at=offloaded.links_expire_at,
             mark_unannounced=mark_unannounced,
+            copy_to=copy_for(over.envelope, over.headers) if self._copies_to_sender else None,
         )
+
+
+def copy_for(envelope: Envelope, headers: Sequence[HeaderField]) -> str | None:
+    """Return the sender's address where a person may read there, and does not get the notice anyway.
+
+    sendmail takes a recipient of ours for more than an address: for a program, a file, a list, a route.
+    """
+    sender = envelope.envelope_sender
+    if not _PLAIN_ADDRESS.fullmatch(sender) or is_automatic(sender, headers):
+        return None
+    return None if folded(sender) in map(folded, envelope.recipients) else sender

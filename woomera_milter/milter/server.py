@@ -18,7 +18,7 @@ import milter
 
 from woomera_milter import config, log
 from woomera_milter.errors import Reason, TemporaryError
-from woomera_milter.milter.connection import MAIN, Connection, Role, report_unraised
+from woomera_milter.milter.connection import COPYING, MAIN, Connection, Role, report_unraised
 from woomera_milter.milter.counters import Counters
 from woomera_milter.milter.process import bound_memory, tell_systemd
 from woomera_milter.milter.session import Intercept, Session
@@ -63,7 +63,8 @@ def serve_main(
     settings = configuration.milter
     workers = ThreadPoolExecutor(settings.max_concurrent, thread_name_prefix="store")
     new_session = partial(Session, configuration, intercept, workers, counters)
-    serve(MAIN, settings.socket, new_session, settings.deadline.total_seconds(), snapshots)
+    role = COPYING if configuration.notice.copy_to_sender else MAIN
+    serve(role, settings.socket, new_session, settings.deadline.total_seconds(), snapshots)
 
 
 def serve(

@@ -49,7 +49,8 @@ class Replacement:
     """What the MTA is told to make of the message: apply the changes in order, then the body (CRLF).
 
     The rest is for the log: `store_s` is the time that storing and signing took. `mark_unannounced`, which
-    returns at once, is called where nobody gets the notice of what was stored.
+    returns at once, is called where nobody gets the notice of what was stored. `copy_to` gets it beside the
+    message's recipients.
     """
 
     queue_id: str
@@ -60,6 +61,7 @@ class Replacement:
     store_s: float
     links_expire_at: datetime
     mark_unannounced: Callable[[], object]
+    copy_to: str | None = None
 
 
 Intercept = Callable[[OverLimit, Deadline], Replacement | None]
@@ -151,7 +153,7 @@ class Session(Transaction):
         if isinstance(decision, Verdict):
             return decision
         try:
-            mta.replace_message(decision.header_changes, decision.body)
+            mta.replace_message(decision.header_changes, decision.body, decision.copy_to)
         except TemporaryError as error:
             decision.mark_unannounced()
             # Whatever on_failure says: half a change must not pass.
@@ -164,6 +166,7 @@ class Session(Transaction):
             measured_bytes=decision.measured_bytes,
             store_s=decision.store_s,
             expires_at=decision.links_expire_at,
+            to_sender=decision.copy_to is not None,
         )
         self._counters.intercepted(self._measure.wire_bytes, decision.store_s)
         return Verdict.PASS

@@ -29,8 +29,10 @@ class Mta(Protocol):
     def report_progress(self) -> None:
         """Have it wait on."""
 
-    def replace_message(self, changes: "Sequence[HeaderChange]", body: bytes) -> None:
-        """Have it apply the changes in order, then take the body (CRLF)."""
+    def replace_message(
+        self, changes: "Sequence[HeaderChange]", body: bytes, copy_to: str | None = None
+    ) -> None:
+        """Have it apply the changes in order, then take the body (CRLF), and deliver to `copy_to`, too."""
 
 
 class Transaction(ABC):

@@ -92,7 +92,7 @@ class ObedientMta:
     def report_progress(self) -> None:
         pass
 
-    def replace_message(self, _: Sequence[HeaderChange], body: bytes) -> None:
+    def replace_message(self, _: Sequence[HeaderChange], body: bytes, copy_to: str | None = None) -> None:
         self._before()
         self.bodies.append(body)
 

@@ -11,6 +11,7 @@ from woomera_milter.errors import Reason, TemporaryError
 from woomera_milter.milter.connection import (
     ACCEPT,
     CONTINUE,
+    COPYING,
     MAIN,
     TEMPFAIL,
     Connection,
@@ -105,12 +106,20 @@ def test_headers_are_changed_before_the_body_is_replaced() -> None:
     ]
 
 
-@pytest.mark.parametrize("hangs_up_at", ["chgheader", "replacebody"])
+def test_recipient_is_added_before_the_body_is_replaced() -> None:
+    context = Context()
+
+    Peer(context, COPYING).connection.replace_message([], b"notice\r\n", "sender@example.com")
+
+    assert context.asked == [("addrcpt", "<sender@example.com>", None), ("replacebody", b"notice\r\n")]
+
+
+@pytest.mark.parametrize("hangs_up_at", ["chgheader", "addrcpt", "replacebody"])
 def test_change_that_the_mta_refuses_is_an_error_to_try_again_after(hangs_up_at: str) -> None:
-    connection = Peer(Context(hangs_up_at)).connection
+    connection = Peer(Context(hangs_up_at), COPYING).connection
 
     with pytest.raises(TemporaryError, match="refused a change") as raised:
-        connection.replace_message(CHANGES, b"notice\r\n")
+        connection.replace_message(CHANGES, b"notice\r\n", "sender@example.com")
 
     assert raised.value.reason is Reason.MTA
 

@@ -1,5 +1,6 @@
 """An over-limit message is in S3 before a notice takes its place, and mail that stays here is left alone."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from woomera_milter.message.envelope import Envelope
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.spool import SpooledMessage
 from woomera_milter.milter.destinations import Destinations
-from woomera_milter.milter.intercept import Interceptor
+from woomera_milter.milter.intercept import Interceptor, copy_for
 from woomera_milter.milter.session import OverLimit
 from woomera_milter.notice.notice import Composer
 from woomera_milter.offload.offload import Offload
@@ -70,6 +71,7 @@ def test_message_is_stored_whole_when_its_replacement_is_given(
     replacement = interceptor(store, tmp_path, notice=subject).intercept(over(spooled), Deadline(60))
 
     assert replacement
+    assert replacement.copy_to is None
     [key] = [key for key in store.objects if key.endswith("/message.eml")]
     assert store.objects[key].octets == WIRE
     assert re.fullmatch(r"4AO9Xk1S012345-[0-9a-f]{16}", replacement.message_id)
@@ -101,3 +103,75 @@ def test_message_for_mailboxes_of_this_host_is_not_stored(
 ) -> None:
     assert interceptor(store, tmp_path).intercept(over(spooled, mailer="local"), Deadline(60)) is None
     assert store.objects == {}
+
+
+# notice.copy_to_sender.
+
+
+def test_notice_is_for_the_sender_too_where_that_is_wanted_and_the_sidecar_has_the_messages_recipients(
+    store: MemoryStore, spooled: SpooledMessage, tmp_path: Path
+) -> None:
+    ours = interceptor(store, tmp_path, notice={"copy_to_sender": "true"})
+
+    replacement = ours.intercept(over(spooled), Deadline(60))
+
+    assert replacement
+    assert replacement.copy_to == "sender@example.com"
+    [sidecar] = [it.octets for key, it in store.objects.items() if key.endswith("/envelope.json")]
+    assert json.loads(sidecar)["recipients"] == ["recipient@example.org"]
+
+
+@pytest.mark.parametrize("sender", ["", "owner-list@example.com", "no-reply@example.com"])
+def test_nobody_is_written_to_who_would_not_read_it(sender: str) -> None:
+    assert copy_for(Envelope(sender, ("recipient@example.org",)), []) is None
+
+
+def test_automatic_mail_is_copied_to_nobody() -> None:
+    headers = parse_header_block(b"Auto-Submitted: auto-generated\r\n")
+    assert copy_for(Envelope("sender@example.com", ("recipient@example.org",)), headers) is None
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient"),
+    [
+        ("sender@example.com", "sender@example.com"),
+        ("sender@example.com", "Sender@EXAMPLE.com"),
+        ("root", "root"),
+        ("sender@b\u00fccher.example", "sender@xn--bcher-kva.example"),
+    ],
+)
+def test_sender_who_is_a_recipient_gets_one_notice(sender: str, recipient: str) -> None:
+    assert copy_for(Envelope(sender, ("other@example.org", recipient)), []) is None
+
+
+@pytest.mark.parametrize(
+    "sender", ["root", "sender@example.com", "first.last+tag@example.com", "j\u00f6rg@b\u00fccher.example"]
+)
+def test_sender_gets_the_notice_at_the_address_that_he_wrote_from(sender: str) -> None:
+    assert copy_for(Envelope(sender, ("recipient@example.org",)), []) == sender
+
+
+@pytest.mark.parametrize(
+    "sender",
+    [
+        "|/bin/sh",
+        "/etc/passwd",
+        ":include:/etc/passwd@example.com",
+        "\\root",
+        "-v",
+        '"a,b"@example.com',
+        "a,b@example.com",
+        "a b@example.com",
+        "a@example.com>,<b@example.com",
+        "a%example.org@example.com",
+        "example.org!a@example.com",
+        "@example.org:a@example.com",
+        "a@b@example.com",
+        "a@example.com\n",
+        "a@[127.0.0.1]",
+        "\ufffd@example.com",
+        "x" * 65 + "@example.com",
+    ],
+)
+def test_sender_that_sendmail_could_take_for_more_than_an_address_is_added_to_no_message(sender: str) -> None:
+    assert copy_for(Envelope(sender, ("recipient@example.org",)), []) is None
