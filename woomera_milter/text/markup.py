@@ -6,6 +6,7 @@ markup grow a tree of a gigabyte.
 
 import html
 import re
+from collections.abc import Iterator
 
 from woomera_milter.text.lines import lines_for_people
 
@@ -31,6 +32,18 @@ _ATTRIBUTE = re.compile(
 _MAX_ATTRIBUTES_CHARS = 8_192
 # int() refuses more than 4,300 digits, and Unicode ends at seven.
 _HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
+
+
+def texts(markup: str) -> Iterator[str]:
+    """What stands between the tags, whether it is hidden or not, but for scripts and the like."""
+    position = 0
+    for tag in MARKUP.finditer(markup):
+        if tag.start() > position:
+            yield unescaped(markup[position : tag.start()])
+        position = tag.end()
+        if tag["rest"] or (tag["raw"] or "").lower() in SEEN_RAW:
+            yield tag["rest"] or tag["content"]
+    yield unescaped(markup[position:])
 
 
 def attributes_of(tag: str, *, whole: bool = False) -> dict[str, str]:

@@ -14,10 +14,12 @@ from woomera_milter.message.mime.transfer import beginning, decoded_chunks
 from woomera_milter.message.mime.tree import Part, fields_of
 from woomera_milter.message.parameters import parameters
 from woomera_milter.text.charsets import decode, decode_html
+from woomera_milter.text.data_urls import beginning_of_words
 from woomera_milter.text.enriched import from_enriched
 from woomera_milter.text.flowed import unflowed
 from woomera_milter.text.html import from_html
 from woomera_milter.text.lines import cut, lines_for_people
+from woomera_milter.text.markup import texts
 
 # Texts that are made for programs. Without a name they are files all the same.
 _FILE_TYPES = {
@@ -32,11 +34,7 @@ _SPECIAL_TYPES = frozenset({"text/watch-html", "text/x-amp-html"})
 # HTML has far more markup than text, and much of it comes before the first word.
 _OCTETS_PER_TEXT_BYTE, _HTML_OCTETS_PER_TEXT_BYTE = 4, 32
 _LEAVES_READ_WHOLE = 2
-_FIRST_LOOK_CHARS = 16_384
-_MARKUP_READ = 32
-_DATA = re.compile(
-    rb"(data:[a-z0-9/+.-]{1,60}(?:;[a-z0-9=.-]{1,60})?;base64,)[A-Za-z0-9+/=%\s]*", re.IGNORECASE
-)
+_PICTURE_OCTETS = 512 * 1024  # of the pictures within HTML
 _PICTURE_IN_HTML = re.compile(r"<img\b", re.IGNORECASE)
 _UNSEEN = re.compile("[\\s\u00ad\u034f\u200b-\u200d\u2060\ufeff]*")
 
@@ -190,9 +188,13 @@ class _Reader:
     def _read(self, part: Part) -> list[Piece]:
         """The piece that a leaf makes, none where it says nothing."""
         form = _form(part)
-        read = _beginning_of_html if form == Form.HTML else beginning
-        octets, is_complete = read(self._fd, part, min(self._max_octets[form], self._room))
-        self._room -= len(octets)
+        max_octets = min(self._max_octets[form], self._room)
+        if form == Form.HTML:
+            chunks = decoded_chunks(self._fd, part)
+            octets, is_complete = beginning_of_words(chunks, max_octets, min(max_octets, _PICTURE_OCTETS))
+        else:
+            octets, is_complete = beginning(self._fd, part, max_octets)
+        self._room -= min(len(octets), max_octets)
         decoder = decode_html if form == Form.HTML else decode
         text = decoder(octets, part.charset or "", complete=is_complete)
         if form == Form.PLAIN:
@@ -207,27 +209,10 @@ class _Reader:
         return [Piece(part, form, text, is_complete)] if text or not is_complete else []
 
 
-def _beginning_of_html(fd: int, part: Part, max_octets: int) -> tuple[bytes, bool]:
-    """The first octets, and whether that is all; pictures within the markup take no room from the text."""
-    octets, octets_read = b"", 0
-    for chunk in decoded_chunks(fd, part):
-        octets, octets_read = octets + chunk, octets_read + len(chunk)
-        if len(octets) > max_octets:
-            octets = _DATA.sub(rb"\1", octets)
-            # What frees little would be gone through again and again.
-            if len(octets) > max_octets // 2 or octets_read > _MARKUP_READ * max_octets:
-                return octets[:max_octets], False
-    return octets, True
-
-
 def _is_blank(form: Form, text: str) -> bool:
     if form == Form.PLAIN:
         return _UNSEEN.fullmatch(text) is not None
-    if _PICTURE_IN_HTML.search(text):
-        return False
-    # Most HTML has a word near its beginning.
-    looks = [text[:_FIRST_LOOK_CHARS], text] if len(text) > _FIRST_LOOK_CHARS else [text]
-    return all(_UNSEEN.fullmatch(from_html(it)) for it in looks)
+    return not _PICTURE_IN_HTML.search(text) and all(_UNSEEN.fullmatch(it) for it in texts(text))
 
 
 def leaves(part: Part) -> list[Part]:
