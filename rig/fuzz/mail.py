@@ -26,8 +26,8 @@ from woomera_milter.store.downloads import attachment_disposition
 from woomera_milter.text import wording
 from woomera_milter.text.charsets import decode, decode_html
 from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
-from woomera_milter.text.html import from_html
 from woomera_milter.text.lines import cut, lines_for_people
+from woomera_milter.text.markup.words import from_html
 
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029]
 _REORDERING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # UAX #9

@@ -16,7 +16,7 @@ from woomera_milter.notice.letter import letter_of
 from woomera_milter.notice.original import Letter, Linked, Original
 from woomera_milter.notice.page import Pages
 from woomera_milter.text.charsets import decode
-from woomera_milter.text.safe_html import Picture
+from woomera_milter.text.markup.safe import Picture
 
 # Whatever has the form of a tag in what browsers are given; attributes are in double quotes there.
 _TAG = re.compile(r'<(?P<end>/?)(?P<name>[a-z][a-z0-9]*)(?P<attributes>(?: [a-z-]+(?:="[^"]*")?)*)>')

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 
 from woomera_milter.message.mime.body import Body, Form, Piece
 from woomera_milter.notice.original import Letter, Linked
-from woomera_milter.text.html import from_html
-from woomera_milter.text.safe_html import DATA_CHARS, Picture, SafeHtml, safe_html
+from woomera_milter.text.markup.safe import DATA_CHARS, Picture, SafeHtml, safe_html
+from woomera_milter.text.markup.words import from_html
 from woomera_milter.text.web_addresses import linked as with_links
 
 

@@ -22,8 +22,8 @@ from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.original import Letter, Links, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
 from woomera_milter.text import wording
-from woomera_milter.text.html_beginning import beginning_of_html
 from woomera_milter.text.lines import cut, lines_for_people
+from woomera_milter.text.markup.beginning import beginning_of_html
 
 MAX_MESSAGE_BYTES = 100 * 1024 - 1  # of the whole notice: SES-safe is under 100 KB
 MAX_HEADER_BYTES = 64 * 1024  # of the original's header fields that stay

@@ -18,7 +18,7 @@ from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.original import Letter, Linked, Original
 from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
 from woomera_milter.text import wording
-from woomera_milter.text.safe_html import Picture
+from woomera_milter.text.markup.safe import Picture
 
 TEMPLATE = "index.html"
 _MAX_ADDRESSES_CHARS = 2_000

@@ -14,12 +14,12 @@ from woomera_milter.message.mime.transfer import beginning, decoded_chunks
 from woomera_milter.message.mime.tree import Part, fields_of
 from woomera_milter.message.parameters import parameters
 from woomera_milter.text.charsets import decode, decode_html
-from woomera_milter.text.data_urls import beginning_of_words
 from woomera_milter.text.enriched import from_enriched
 from woomera_milter.text.flowed import unflowed
-from woomera_milter.text.html import from_html
 from woomera_milter.text.lines import cut, lines_for_people
-from woomera_milter.text.markup import texts
+from woomera_milter.text.markup.data_urls import beginning_of_words
+from woomera_milter.text.markup.tokens import texts
+from woomera_milter.text.markup.words import from_html
 
 # Texts that are made for programs. Without a name they are files all the same.
 _FILE_TYPES = {

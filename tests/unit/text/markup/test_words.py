@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woomera_milter.text.html import from_html
+from woomera_milter.text.markup.words import from_html
 
 DOCUMENTS = {
     "paragraphs": ("<p>One</p>\r\n<p>Two</p>", "One\n\nTwo"),

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from rig.fuzz.fragments import TAGS, XSS
 from rig.fuzz.pages import check_balance
-from woomera_milter.text.html_beginning import beginning_of_html
-from woomera_milter.text.safe_html import safe_html
+from woomera_milter.text.markup.beginning import beginning_of_html
+from woomera_milter.text.markup.safe import safe_html
 
 LETTER = "<p>one two</p><ul><li>three <b>four &amp; five</b></li><li>six</li></ul>"
 

@@ -1,6 +1,6 @@
 """The elements of a letter in HTML: each closed in its order, of bounded depth and number.
 
-What is read here is shown by two: as HTML that is safe (safe_html.py) and as text (html.py). So both agree
+What is read here is shown by two: as HTML that is safe (safe.py) and as text (words.py). So both agree
 on what is seen. All of it takes time linear in the markup.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from re import Match
 from typing import Protocol
 
-from woomera_milter.text import styles
-from woomera_milter.text.markup import MARKUP, SEEN_RAW, attributes_of, unescaped
+from woomera_milter.text.markup import styles
+from woomera_milter.text.markup.tokens import MARKUP, SEEN_RAW, attributes_of, unescaped
 
 MAX_DEPTH = 100  # no real letter comes near it
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from woomera_milter.text.elements import Elements
-from woomera_milter.text.lists import integer, list_attributes, ordinal
-from woomera_milter.text.pictures import alternative
-from woomera_milter.text.styles import Inherited
+from woomera_milter.text.markup.elements import Elements
+from woomera_milter.text.markup.lists import integer, list_attributes, ordinal
+from woomera_milter.text.markup.pictures import alternative
+from woomera_milter.text.markup.styles import Inherited
 
 _MAX_TAGS = 200_000
 _LINE, _PARAGRAPH, _JOINED = "\x1e", "\x1d", "\x1f"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woomera_milter.text.data_urls import beginning_of_words
+from woomera_milter.text.markup.data_urls import beginning_of_words
 
 HEAD = b"<img src='data:image/png;base64,"
 LETTER = b"<p>a</p>" + HEAD + b"A" * 5000 + b"'>b" + HEAD + b"B" * 300 + b"'>c"

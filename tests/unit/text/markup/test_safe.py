@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.fuzz.fragments import TAGS, XSS
-from woomera_milter.text.safe_html import Picture, SafeHtml, safe_html
+from woomera_milter.text.markup.safe import Picture, SafeHtml, safe_html
 
 LOGO = Picture("https://bucket.example.com/1/logo.png?a=1&b=2", "logo.png")
 PICTURES = {"logo@example.com": LOGO}

@@ -12,10 +12,17 @@ from dataclasses import dataclass
 
 import nh3
 
-from woomera_milter.text.elements import TAGS, Elements
-from woomera_milter.text.lists import integer, list_attributes
-from woomera_milter.text.pictures import Picture, alternative, data_picture, is_data, is_remote, picture_of
-from woomera_milter.text.styles import Inherited
+from woomera_milter.text.markup.elements import TAGS, Elements
+from woomera_milter.text.markup.lists import integer, list_attributes
+from woomera_milter.text.markup.pictures import (
+    Picture,
+    alternative,
+    data_picture,
+    is_data,
+    is_remote,
+    picture_of,
+)
+from woomera_milter.text.markup.styles import Inherited
 
 __all__ = ["DATA_CHARS", "Picture", "SafeHtml", "safe_html"]
 
