@@ -10,6 +10,7 @@ from encodings.aliases import aliases
 
 from webencodings.labels import LABELS
 
+_WINDOWS = re.compile(r"^win(?=[0-9])")
 _NO_LETTER = re.compile(r"[^a-z0-9]+")
 
 # Names of encodings in the standard, and of codecs in Python, that something wider goes by.
@@ -62,6 +63,8 @@ _MAIL_NAMES = {
     "macicelandic": "mac_iceland",
     "maccroatian": "mac_croatian",
     "utf16le": "utf_16_le",
+    "koi8t": "koi8_t",
+    "xunicode20utf7": "utf_7",
 }
 
 
@@ -89,5 +92,5 @@ _CODECS = _known_labels()
 
 def codec_of(label: str) -> str:
     """The name of the codec for a charset's label, however it is spelt; "" for one that nobody knows."""
-    key = _key(label)
+    key = _WINDOWS.sub("windows", _key(label))
     return _CODECS.get(key) or _CODECS.get(key.removeprefix("x"), "")

@@ -36,6 +36,7 @@ _OCTETS_PER_TEXT_BYTE, _HTML_OCTETS_PER_TEXT_BYTE = 4, 32
 _LEAVES_READ_WHOLE = 2
 _PICTURE_OCTETS = 512 * 1024  # of the pictures within HTML
 _PICTURE_IN_HTML = re.compile(r"<img\b", re.IGNORECASE)
+_OWN_PICTURE = re.compile(r"\bsrc\s*+=\s*+[\"']?+\s*+(?!https?:|//)", re.IGNORECASE)
 _UNSEEN = re.compile("[\\s\u00ad\u034f\u200b-\u200d\u2060\ufeff]*")
 
 
@@ -52,12 +53,14 @@ class Piece:
     """A leaf as it stands in the text; `text` is decoded, markup and all, and "" of a picture.
 
     Whether a PICTURE can be shown, its octets tell. Of text that is not complete only the beginning was read.
+    HTML of nothing but pictures that lie elsewhere is not `seen`.
     """
 
     part: Part
     form: Form
     text: str = ""
     is_complete: bool = True
+    is_seen: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +114,15 @@ def _is_inline_text(part: Part) -> bool:
 
 
 def _root_of(fd: int, related: Part) -> Part:
-    """The child of a multipart/related that the others serve (RFC 2387 section 3.2)."""
+    """The child of a multipart/related that the others serve (RFC 2387 section 3.2).
+
+    Without `start` it is the first; but mailers put pictures before the HTML that refers to them.
+    """
     content_id = _parameter(fd, related, "start").strip("<> ")
     named = (child for child in related.children if content_id and child.content_id == content_id)
-    return next(named, related.children[0])
+    first = related.children[0]
+    can_refer = (child for child in related.children if child.is_multipart or child.content_type == _HTML)
+    return next(named, first if first.content_type.startswith("text/") else next(can_refer, first))
 
 
 def _parameter(fd: int, part: Part, name: str) -> str:
@@ -175,7 +183,7 @@ class _Reader:
         """How well an alternative serves."""
         texts = [it for it in pieces if it.text]
         types = {it.part.content_type for it in texts}
-        if not types - _SPECIAL_TYPES - _ENRICHED_TYPES:
+        if not types - _SPECIAL_TYPES - _ENRICHED_TYPES or not any(it.is_seen for it in texts):
             return 1 if types else 0
         return 3 if any(it.form == self._preferred for it in texts) else 2
 
@@ -206,13 +214,24 @@ class _Reader:
         if _is_blank(form, text):
             self._blank.add(part.start)
             text = ""
-        return [Piece(part, form, text, is_complete)] if text or not is_complete else []
+        is_seen = form == Form.PLAIN or not _shows_elsewhere_alone(text)
+        return [Piece(part, form, text, is_complete, is_seen)] if text or not is_complete else []
 
 
 def _is_blank(form: Form, text: str) -> bool:
     if form == Form.PLAIN:
         return _UNSEEN.fullmatch(text) is not None
-    return not _PICTURE_IN_HTML.search(text) and all(_UNSEEN.fullmatch(it) for it in texts(text))
+    return not _PICTURE_IN_HTML.search(text) and not _has_words(text)
+
+
+def _shows_elsewhere_alone(html: str) -> bool:
+    """Whether there is nothing in it but pictures that are not loaded."""
+    has_pictures = _PICTURE_IN_HTML.search(html) is not None
+    return has_pictures and not _OWN_PICTURE.search(html) and not _has_words(html)
+
+
+def _has_words(html: str) -> bool:
+    return not all(_UNSEEN.fullmatch(it) for it in texts(html))
 
 
 def leaves(part: Part) -> list[Part]:

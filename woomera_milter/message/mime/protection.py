@@ -1,5 +1,6 @@
 """What keeps a message from being read, or changed, without the proper keys."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from woomera_milter.message.mime.tree import Part
@@ -28,7 +29,7 @@ def protection_of(root: Part, text: str = "") -> Protection | None:
         if part.content_type == "multipart/encrypted" or _is_encrypted_by_exchange(part, text):
             return Protection.ENCRYPTED
         if part.content_type == "multipart/signed":
-            return Protection.SIGNED
+            return _of_what_is_signed(part.children[:1])
         framed = _framed_by(part)
         if framed is None:
             break
@@ -36,6 +37,13 @@ def protection_of(root: Part, text: str = "") -> Protection | None:
     if _is_smime(part, is_root=part is root):
         return Protection.SMIME
     return Protection.ENCRYPTED if text.lstrip().startswith(_PGP_ARMOUR) else None
+
+
+def _of_what_is_signed(parts: Sequence[Part]) -> Protection:
+    """What is signed may be encrypted (RFC 8551 section 3.7, RFC 3156 section 6.1)."""
+    if any(it.content_type == "multipart/encrypted" for it in parts):
+        return Protection.ENCRYPTED
+    return Protection.SMIME if any(_is_smime(it, is_root=True) for it in parts) else Protection.SIGNED
 
 
 def _framed_by(frame: Part) -> Part | None:

@@ -16,10 +16,11 @@ def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> 
     Base64 is read leniently: missing padding is no matter, and characters that are no base64 are passed
     over until padding completes a quantum. What was padded in pieces goes on after that, up to a line
     that is no base64: a mailing list's footer (binascii stops, or makes rubbish of it, by its version).
+    A text that was never encoded is read as it is.
     """
     match part.transfer_encoding:
-        case "base64":
-            return _from_base64(fd, part, window_bytes)
+        case "base64" if end := _base64_end(fd, part):
+            return _from_base64(fd, part.start, end, window_bytes)
         case "quoted-printable":
             return _from_quoted_printable(_raw_chunks(fd, part.start, part.end, window_bytes))
         case "x-uuencode":
@@ -32,8 +33,8 @@ def decoded_chunks(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> 
 def decoded_size_bytes(fd: int, part: Part, *, window_bytes: int = WINDOW_BYTES) -> int:
     """The octets of a leaf's decoded body."""
     match part.transfer_encoding:
-        case "base64":
-            return _base64_size_bytes(_base64_runs(fd, part.start, part.end, window_bytes))
+        case "base64" if end := _base64_end(fd, part):
+            return _base64_size_bytes(_base64_runs(fd, part.start, end, window_bytes))
         case "quoted-printable" | "x-uuencode":
             return sum(map(len, decoded_chunks(fd, part, window_bytes=window_bytes)))
         case _:
@@ -61,6 +62,28 @@ _BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_BASE64 + b"="))
 _PADDING_OR_NOT = re.compile(rb"=++|[^=]++")
 _NOT_IN_BASE64_LINES = re.compile(rb"[^A-Za-z0-9+/=\s]")
+
+
+_SENTENCE = re.compile(rb"\s*(?:<|[^\s=]++[ \t]++[^\s=]++[ \t]++[^\s=])")
+_HEAD_BYTES, _TAIL_BYTES = 1024, 4096
+
+
+def _base64_end(fd: int, part: Part) -> int:
+    """Where base64 ends that a footer follows; 0 where it is none, but a text that was never encoded.
+
+    Only two times of three does padding tell where it ends.
+    """
+    head = os.pread(fd, min(_HEAD_BYTES, part.end - part.start), part.start)
+    if _SENTENCE.match(head) and _NOT_IN_BASE64_LINES.search(head):
+        return 0
+    start = max(part.start, part.end - _TAIL_BYTES)
+    tail = os.pread(fd, part.end - start, start)
+    if (foreign := _NOT_IN_BASE64_LINES.search(tail)) is None:
+        return part.end
+    line_start = tail.rfind(b"\n", 0, foreign.start()) + 1
+    lines_before = tail.count(b"\n", 0, line_start)
+    is_footer = not tail[line_start : foreign.start()].strip() and foreign[0] * 2 in tail
+    return start + line_start if is_footer and lines_before > (start > part.start) else part.end
 
 
 def _base64_runs(fd: int, start: int, end: int, window_bytes: int) -> Iterator[bytes]:
@@ -115,10 +138,9 @@ def _base64_size_bytes(runs: Iterable[bytes]) -> int:
     return size_bytes + characters * 3 // 4
 
 
-def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
-    position = part.start
+def _from_base64(fd: int, position: int, end: int, window_bytes: int) -> Iterator[bytes]:
     # As long as lines hold whole quanta, as those of all mail programs do, binascii reads them as they are.
-    while octets := os.pread(fd, min(window_bytes, part.end - position), position):
+    while octets := os.pread(fd, min(window_bytes, end - position), position):
         lines = octets[: octets.rfind(b"\n") + 1]
         if not lines or b"=" in lines:
             break
@@ -129,7 +151,7 @@ def _from_base64(fd: int, part: Part, window_bytes: int) -> Iterator[bytes]:
         position += len(lines)
     decoded = bytearray()
     rest = b""
-    for run in _base64_runs(fd, position, part.end, window_bytes):
+    for run in _base64_runs(fd, position, end, window_bytes):
         characters = rest + run
         whole = len(characters) - len(characters) % 4 if run else len(characters)
         rest = characters[whole:]

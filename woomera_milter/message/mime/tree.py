@@ -171,7 +171,10 @@ def _open_part(window: FileWindow, position: int, stack: list[_Open]) -> _Open:
         body = blank_line.end()
     fields: dict[bytes, bytes] = {}
     for found in _CONTENT_FIELD.finditer(octets, index, end):
-        fields.setdefault(found[1].lower(), found[2][:_MAX_FIELD_BYTES])
+        value = found[2][:_MAX_FIELD_BYTES]
+        if value.lstrip().startswith(b"=?"):  # some mailers make encoded words of whatever they write
+            value = text_of(value).encode()
+        fields.setdefault(found[1].lower(), value)
     # RFC 2046 section 5.1.5: in a digest the default is another.
     is_digest = parent is not None and parent.part.content_type == "multipart/digest"
     default_type = "message/rfc822" if is_digest else "text/plain"

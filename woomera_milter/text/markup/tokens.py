@@ -7,6 +7,7 @@ markup grow a tree of a gigabyte.
 import html
 import re
 from collections.abc import Iterator
+from html.entities import html5
 
 from woomera_milter.text.lines import lines_for_people
 
@@ -31,6 +32,8 @@ _ATTRIBUTE = re.compile(
 )
 _MAX_ATTRIBUTES_CHARS = 8_192
 # int() refuses more than 4,300 digits, and Unicode ends at seven.
+# Of an attribute: "&copy=1" and "&region=" are parameters in an address (HTML, 13.2.5.73).
+_REFERENCE = re.compile(r"&([A-Za-z][A-Za-z0-9]*+)(;?)(=?)")
 _HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
 
 
@@ -51,8 +54,15 @@ def attributes_of(tag: str, *, whole: bool = False) -> dict[str, str]:
     found: dict[str, str] = {}
     for attribute in _ATTRIBUTE.finditer(tag, 0, len(tag) if whole else _MAX_ATTRIBUTES_CHARS):
         value = next((value for value in attribute.groups()[1:] if value is not None), "")
-        found.setdefault(attribute[1].lower(), unescaped(value).strip())
+        found.setdefault(attribute[1].lower(), unescaped(_REFERENCE.sub(_meant, value)).strip())
     return found
+
+
+def _meant(reference: re.Match[str]) -> str:
+    """A named reference as it is, or its ampersand escaped where it is none."""
+    name, semicolon, equals = reference.groups()
+    is_one = name + semicolon in html5 and (semicolon or not equals)
+    return reference[0] if is_one else f"&amp;{reference[0][1:]}"
 
 
 def unescaped(markup: str) -> str:

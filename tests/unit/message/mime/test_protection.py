@@ -23,6 +23,19 @@ PROTECTED = {
         "multipart/mixed; boundary=b\n\n--b\nContent-Type: multipart/signed; boundary=c",
         Protection.SIGNED,
     ),
+    "signed around S/MIME": (
+        "multipart/signed; boundary=b\n\n--b\nContent-Type: application/pkcs7-mime",
+        Protection.SMIME,
+    ),
+    "signed around PGP/MIME": (
+        "multipart/signed; boundary=b\n\n--b\nContent-Type: multipart/encrypted; boundary=c",
+        Protection.ENCRYPTED,
+    ),
+    "signed around an envelope that is attached": (
+        "multipart/signed; boundary=b\n\n--b\nContent-Type: multipart/mixed; boundary=c\n\n"
+        "--c\n\nx\n--c\nContent-Type: application/pkcs7-mime; name=smime.p7m",
+        Protection.SIGNED,
+    ),
     "none": ("multipart/mixed; boundary=b", None),
     "a signature file alone": ("application/pkcs7-signature; name=smime.p7s", None),
 }

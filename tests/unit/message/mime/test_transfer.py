@@ -65,6 +65,11 @@ def test_sizes_are_those_of_what_readers_decode(encoding: str, body: bytes) -> N
         pytest.param(b"QQ==QUJD, QUJD\nQUJD", b"A", id="a footer on the line itself"),
         pytest.param(b"Q-Q==\n\nQUJD\n\n____\nQUJD\n", b"AABC", id="rubbish before, a footer after"),
         pytest.param(b"QQ==\nQUJ\n-D\n", b"AAB", id="a footer amid a quantum"),
+        pytest.param(b"QUJD\n\n____\nlist footer\n", b"ABC", id="a footer where no padding was needed"),
+        pytest.param(b"QUJD\nQUJD!\n QUJD\n", b"ABCABCABC", id="a line that a relay has broken"),
+        pytest.param(b">QUJD\n>QUJD\n", b"ABCABC", id="lines that somebody has quoted"),
+        pytest.param(b"It is not encoded.\nQUJD", b"It is not encoded.\nQUJD", id="none"),
+        pytest.param(b"<p>Not encoded", b"<p>Not encoded", id="HTML"),
     ],
 )
 def test_base64_goes_on_after_padding_up_to_what_is_none(body: bytes, expected: bytes) -> None:

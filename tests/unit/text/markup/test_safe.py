@@ -222,6 +222,18 @@ def test_web_and_mail_addresses_can_be_followed_and_learn_nothing_of_the_page() 
     assert html == '<a href="https://example.com/?a=1&amp;b=2" rel="noopener noreferrer nofollow">click</a>'
 
 
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        ("a=1&copy=2&region=eu&currency=EUR", "a=1&amp;copy=2&amp;region=eu&amp;currency=EUR"),
+        ("q=&auml;&copy&curren;", "q=ä©¤"),
+        ("q=&copy;=&nobody;&#38;", "q=©=&amp;nobody;&amp;"),
+    ],
+)
+def test_bare_ampersand_in_an_address_is_one(query: str, parameters: str) -> None:
+    assert f'"https://example.com/?{parameters}"' in shown(f'<a href="https://example.com/?{query}">click</a>')
+
+
 @pytest.mark.parametrize("payload", XSS)
 def test_nothing_of_a_payload_can_act(payload: str) -> None:
     inspected(safe_html(payload, PICTURES))
