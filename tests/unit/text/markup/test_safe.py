@@ -231,7 +231,9 @@ def test_web_and_mail_addresses_can_be_followed_and_learn_nothing_of_the_page() 
     ],
 )
 def test_bare_ampersand_in_an_address_is_one(query: str, parameters: str) -> None:
-    assert f'"https://example.com/?{parameters}"' in shown(f'<a href="https://example.com/?{query}">click</a>')
+    assert f'"https://example.com/?{parameters}"' in shown(
+        f'<a href="https://example.com/?{query}">click</a>'
+    )
 
 
 @pytest.mark.parametrize("payload", XSS)
