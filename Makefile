@@ -11,6 +11,7 @@
 #   make chaos         mail while everything dies and fails; ARGS="--seed 7 --messages 1000" goes to rig.chaos
 #   make fuzz          hostile input for everything that reads mail; ARGS="--minutes 60 --only page" goes to rig.fuzz
 #   make soak          200,000 messages through one milter: memory, descriptors, threads
+#   make catalogues    what notice and page say, for translators: extracted, updated, compiled
 #   make lock          new lock files, with the newest versions that pyproject.toml allows
 #   make clean         remove all that these targets made
 
@@ -22,7 +23,7 @@ PYTEST = $(PYTHON) -m pytest -n $$(($$(nproc) + 1)) --maxprocesses 8 --dist load
 
 UV := test -x .venv/bin/uv || .venv/bin/pip install --quiet --disable-pip-version-check uv
 
-.PHONY: demo test unit format check audit bench chaos fuzz soak lock clean
+.PHONY: demo test unit format check audit bench chaos fuzz soak catalogues lock clean
 
 demo:
 	@rig/setup.sh demo
@@ -72,6 +73,10 @@ fuzz:
 soak:
 	@rig/setup.sh demo
 	@$(PYTHON) -m rig.soak $(ARGS)
+
+catalogues:
+	@rig/setup.sh test
+	@$(PYTHON) -m rig.catalogues
 
 lock:
 	@rig/setup.sh test

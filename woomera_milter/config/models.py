@@ -21,6 +21,7 @@ from woomera_milter.config.names import (
     Folder,
     Headers,
     KeyPairId,
+    Language,
     Mailer,
     MailHost,
     Port,
@@ -132,6 +133,7 @@ class Notice(Section):
     contact: Email | None = None
     include_text: Size = 32 * KB
     formatted: Truth = True
+    languages: tuple[Language, ...] = ("en",)
     subject_prefix: Line = ""
     copy_to_sender: Truth = False
     templates: ExistingFolder | None = None

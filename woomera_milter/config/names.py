@@ -36,6 +36,13 @@ OWN_FOLDERS = ("messages/", "processed/", "sweep/", "stats/", "reports/")
 """Below storage.prefix, for what Woomera itself stores: store/keys.py says what is in each."""
 
 
+LANGUAGES = (
+    *("ar", "bg", "cs", "da", "de", "el", "en", "es", "fi", "fr", "he", "hu", "it", "ja", "ko", "nb", "nl"),
+    *("pl", "pt", "ro", "ru", "sv", "tr", "uk", "zh-Hans", "zh-Hant"),
+)
+"""Those that notices can speak, by their tags (BCP 47): English, and the folders of woomera_milter/locale."""
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this very host can reach `host`."""
     try:
@@ -53,6 +60,15 @@ def _is_ip_address(host: str, version: int) -> bool:
 
 def _is_host(host: str) -> bool:
     return _is_ip_address(host, 6) or re.fullmatch(_HOST, host, re.ASCII) is not None
+
+
+def _parse_language(value: object) -> str:
+    what, remedy = "a language", f"write one of {', '.join(LANGUAGES)}"
+    text = parse_string(value, what, remedy)
+    found = next((it for it in LANGUAGES if it.lower() == text.lower().replace("_", "-")), None)
+    if found is None:
+        raise wrong(value, what, remedy)
+    return found
 
 
 def _parse_mail_host(value: object) -> str:
@@ -254,6 +270,7 @@ TimeZone = Annotated[ZoneInfo, BeforeValidator(parse_timezone)]
 Region = Annotated[str, matching(r"[a-z0-9-]+", "a region", "write its code, such as us-east-1")]
 Mailer = Annotated[str, matching(r"[\w-]+", "the name of a sendmail mailer", "write one such as relay")]
 Domain = Annotated[str, matching(_HOST, "a host name", "write it alone, such as files.example.com")]
+Language = Annotated[str, BeforeValidator(_parse_language)]
 KeyPairId = Annotated[
     str, matching(r"[A-Z0-9]{8,32}", "the id of a CloudFront public key", "write it as CloudFront shows it")
 ]

@@ -42,6 +42,7 @@ def contradictions(config: Config, written: Written) -> Iterator[Contradiction]:
     yield from _mail(config, written)
     yield from _ses_api(config, written)
     yield from _shared_by_milters(config, written)
+    yield from _languages(config)
     if config.sweep.lease > MAX_LEASE:
         yield Contradiction(
             f"{written('sweep.lease')} is longer than the 7 days for which sweeps try; use 15m",
@@ -79,6 +80,14 @@ def _sizes(config: Config, written: Written) -> Iterator[Contradiction]:
             f"{written('notice.include_text')} makes notices too large; use {largest} or less",
             ("notice.include_text",),
         )
+
+
+def _languages(config: Config) -> Iterator[Contradiction]:
+    tags = config.notice.languages
+    if not tags:
+        yield Contradiction("empty; write one language at least, such as en", ("notice.languages",))
+    elif len(set(tags)) < len(tags):
+        yield Contradiction("a language twice; write each once", ("notice.languages",))
 
 
 def largest_min_size(config: Config) -> int:

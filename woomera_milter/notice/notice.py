@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import jinja2
 from markupsafe import Markup
@@ -20,7 +21,15 @@ from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason
 from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.original import Letter, Links, Original
-from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
+from woomera_milter.notice.templates import (
+    SAMPLE,
+    SAMPLE_END,
+    faults_told,
+    languages_of,
+    names_of,
+    template_environment,
+    told,
+)
 from woomera_milter.text import wording
 from woomera_milter.text.lines import cut, lines_for_people
 from woomera_milter.text.markup.beginning import beginning_of_html
@@ -49,7 +58,8 @@ class Composer:
 
     def __init__(self, settings: config.Notice) -> None:
         self._settings = settings
-        environment = template_environment(settings.templates)
+        self._languages = languages_of(settings)
+        environment = template_environment(settings.templates, self._languages[0])
         with faults_told(settings):
             self._text = environment.get_template(TEXT_TEMPLATE)
             self._html = environment.get_template(HTML_TEMPLATE)
@@ -118,11 +128,14 @@ class Composer:
         letter = original.letter or _NO_LETTER
         letter_html, letter_is_cut = beginning_of_html(letter.html, letter_bytes)
         header_from = original.headers.header_from or original.envelope_sender
-        return names_of(original, header_from, expires_at, self._settings) | {
+        language = self._languages[0]
+        names = names_of(original, header_from, expires_at, self._settings, self._languages)
+        return names | {
             "id": original.id,
-            "limit": wording.size(original.limit_bytes),
+            "limit": language.size(original.limit_bytes),
             "links": links,
-            "attachments": original.attachments[:attachment_count],
+            "links_host": urlsplit(links.message).netloc,
+            "attachments": [told(it, language) for it in original.attachments[:attachment_count]],
             "text_lines": lines_for_people(text).splitlines(),
             "text_is_cut": original.text.truncated or text_is_cut,
             "letter": Markup(letter_html),  # noqa: S704 - it is safe

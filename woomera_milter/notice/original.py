@@ -8,6 +8,8 @@ from woomera_milter.message.mime.attachments import Attachment
 from woomera_milter.message.mime.body import BodyText
 from woomera_milter.message.mime.protection import Protection
 from woomera_milter.text import wording
+from woomera_milter.text.kinds import kind_of
+from woomera_milter.text.language import Language
 
 # Those that all browsers show.
 _PICTURE_TYPES = frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg", "image/png", "image/webp"})
@@ -15,10 +17,7 @@ _PICTURE_TYPES = frozenset({"image/avif", "image/bmp", "image/gif", "image/jpeg"
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """An attachment, and its key and link where it has any; `is_shown` if the page shows it.
-
-    Templates, people's own among them, name it by name, kind, size, link and is_shown; the page's by about.
-    """
+    """An attachment, and its key and link where it has any; `is_shown` if the page shows it."""
 
     attachment: Attachment
     key: str | None = None
@@ -30,21 +29,12 @@ class Linked:
         """Its name, on one line."""
         return wording.one_line(self.attachment.name)
 
-    @property
-    def kind(self) -> str:
+    def about(self, language: Language) -> str:
         """What people call a file of its type, and what else they need to know of it."""
-        return wording.one_line(self.about)
-
-    @property
-    def about(self) -> str:
-        """The same for the page, on which no address becomes a link by itself: so they stay whole."""
-        kind, note = wording.kind(self.attachment.content_type), self.attachment.note
-        return f"{kind}: {note}" if note else kind
-
-    @property
-    def size(self) -> str:
-        """Its size in words."""
-        return wording.size(self.attachment.size_bytes)
+        content_type, note = self.attachment.content_type, self.attachment.note
+        kind = kind_of(content_type)
+        told = language.text(kind) if kind else wording.one_line(content_type, 60)
+        return f"{told}: {language.text(note.english, **note.values)}" if note else told
 
     @property
     def is_picture(self) -> bool:

@@ -7,6 +7,7 @@ Content-Security-Policy stops whatever got past that.
 
 import hashlib
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -16,13 +17,23 @@ from markupsafe import Markup
 from woomera_milter import config
 from woomera_milter.message.mime.protection import Protection
 from woomera_milter.notice.original import Letter, Linked, Original
-from woomera_milter.notice.templates import SAMPLE, SAMPLE_END, faults_told, names_of, template_environment
+from woomera_milter.notice.templates import (
+    SAMPLE,
+    SAMPLE_END,
+    faults_told,
+    languages_of,
+    names_of,
+    template_environment,
+    told,
+)
 from woomera_milter.text import wording
 from woomera_milter.text.markup.safe import Picture
 
 TEMPLATE = "index.html"
 _MAX_ADDRESSES_CHARS = 2_000
 _MAX_ATTACHMENTS = 1_000
+_MAX_SMALL_PICTURES = 24
+_MAX_PICTURE_BYTES = 2 * 1024 * 1024
 
 
 class Pages:
@@ -30,15 +41,17 @@ class Pages:
 
     def __init__(self, settings: config.Notice) -> None:
         self._settings = settings
+        self._languages = languages_of(settings)
         with faults_told(settings, f"{TEMPLATE}: "):
-            self._template = template_environment(settings.templates).get_template(TEMPLATE)
+            environment = template_environment(settings.templates, self._languages[0])
+            self._template = environment.get_template(TEMPLATE)
             for letter in _SAMPLES:
                 self.render(SAMPLE, letter, "https://example.com/message", SAMPLE_END)
 
     def render(self, original: Original, letter: Letter, message_link: str, expires_at: datetime) -> bytes:
         """Give the page in UTF-8; its links end at `expires_at` (aware), and so does its own."""
         headers, attachments, seen = original.headers, original.attachments, letter.shown
-        shown = names_of(original, headers.header_from, expires_at, self._settings)
+        shown = names_of(original, headers.header_from, expires_at, self._settings, self._languages)
         shown |= {
             "to": wording.one_line(headers.to, _MAX_ADDRESSES_CHARS),
             "cc": wording.one_line(headers.cc, _MAX_ADDRESSES_CHARS),
@@ -54,11 +67,21 @@ class Pages:
                 if linked.link and _is_placeless_picture(linked, seen)
             ],
             "attachments": [
-                replace(linked, is_shown=_is_shown(linked, seen)) for linked in attachments[:_MAX_ATTACHMENTS]
+                told(replace(linked, is_shown=_is_shown(linked, seen)), self._languages[0])
+                for linked in attachments[:_MAX_ATTACHMENTS]
             ],
+            "small_pictures": _small_pictures(attachments[:_MAX_ATTACHMENTS], seen),
             "policy": lambda style: _policy(style, _origin(message_link)),
         }
         return self._template.render(shown).encode()
+
+
+def _small_pictures(attachments: Sequence[Linked], seen: frozenset[str]) -> frozenset[str]:
+    """The links of those that are shown in the list; none where there are many, or much to load."""
+    small = [it for it in attachments if it.is_picture and it.link and not _is_shown(it, seen)]
+    if len(small) > _MAX_SMALL_PICTURES:
+        return frozenset()
+    return frozenset(it.link for it in small if it.link and it.attachment.size_bytes <= _MAX_PICTURE_BYTES)
 
 
 def _is_shown(linked: Linked, seen: frozenset[str]) -> bool:

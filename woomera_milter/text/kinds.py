@@ -113,6 +113,10 @@ del _TYPES["bin"], _TYPES["dat"], _TYPES["key"]
 _FAMILIES = {"audio": "sound", "font": "font", "image": "picture", "video": "video"}
 
 
+ALL_KINDS = sorted({*_KINDS.values(), *_FAMILIES.values()})
+"""What files are called, for the catalogues."""
+
+
 def kind_of(content_type: str) -> str:
     """What people call a file of this type; "" where they have no name for it."""
     return _KINDS.get(content_type) or _FAMILIES.get(content_type.partition("/")[0], "")

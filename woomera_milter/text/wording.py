@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from woomera_milter.text.kinds import kind_of
 from woomera_milter.text.lines import line_for_people
 
 NO_BREAK_SPACE = "\u00a0"
@@ -47,11 +46,6 @@ def sent(date: str) -> str:
         return one_line(date)
     zone = f"{NO_BREAK_SPACE}{moment:%z}" if moment.tzinfo else ""
     return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M}{zone}"
-
-
-def kind(content_type: str) -> str:
-    """What people call a file of this type; the type itself where they have no name for it."""
-    return kind_of(content_type) or one_line(content_type, 60)
 
 
 def counted(count: int, what: str, plural: str = "") -> str:

@@ -13,6 +13,7 @@ from woomera_milter import config
 from woomera_milter.message.decoding import HeaderSummary
 from woomera_milter.message.mime.attachments import Attachment
 from woomera_milter.message.mime.body import BodyText
+from woomera_milter.message.mime.notes import Note
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.notice import Composer, Notice
 from woomera_milter.notice.original import Linked, Links, Original
@@ -48,7 +49,7 @@ def linked(
 ) -> Linked:
     """An attachment whose part says the same of it."""
     part = Part(content_type, None, "base64", disposition, name, content_id, 0, size_bytes)
-    return Linked(Attachment(part, name, content_type, size_bytes, note), link=link)
+    return Linked(Attachment(part, name, content_type, size_bytes, Note(note) if note else None), link=link)
 
 
 COMPOSER = Composer(config.Notice(organization="Example Ltd", contact="postmaster@example.com"))

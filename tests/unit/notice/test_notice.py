@@ -161,7 +161,7 @@ def test_text_that_goes_on_in_the_message_is_said_to_do_so() -> None:
         )
         for truncated in (True, False)
     )
-    assert "the rest is in the downloaded message" in cut[0]
+    assert "The rest is in the downloaded message." in cut[0]
     assert "The rest is in the downloaded message" in cut[1]
     assert not any("rest is in the downloaded" in part for part in whole)
 

@@ -9,6 +9,7 @@ from tests.unit.notice.notice_cases import (
     COMPOSER,
     EXPIRES_AT,
     KB,
+    NO_PAGE,
     ORIGINAL,
     PHOTO,
     SESSION_TOKEN_LINK,
@@ -17,10 +18,12 @@ from tests.unit.notice.notice_cases import (
     linked,
     parts,
 )
+from woomera_milter import config
+from woomera_milter.config.names import LANGUAGES
 from woomera_milter.message.decoding import HeaderSummary
 from woomera_milter.message.mime.body import BodyText
 from woomera_milter.message.mime.protection import Protection
-from woomera_milter.notice.notice import MAX_HEADER_BYTES
+from woomera_milter.notice.notice import MAX_HEADER_BYTES, Composer
 from woomera_milter.notice.original import Links
 
 LOREM = BodyText("Lorem ipsum dolor sit amet. " * 2000, truncated=False)
@@ -32,7 +35,7 @@ def test_short_room_costs_the_text_first_and_says_so() -> None:
     text, html = parts(notice)
     assert_safe_for_ses(notice, MAX_HEADER_BYTES)
     assert "Lorem ipsum dolor sit amet. Lorem" in text
-    assert "the rest is on the page" in text
+    assert "The rest is on the page." in text
     assert "Baustelle Süd.jpg" in text
     assert "more, which do not fit" not in text + html
 
@@ -70,3 +73,27 @@ def test_smallest_notice_keeps_all_that_it_promises_beside_64_kb_of_headers() ->
     assert "\U0001f600" in text
     assert "24.3 MB" in text
     assert "Tuesday 1 December 2026, 05:24 UTC" in text
+
+
+def test_three_languages_and_two_hundred_attachments_fit() -> None:
+    speaks = Composer(config.Notice(languages=("de", "ar", "ja"), organization="Example Ltd"))
+    photos = [linked(f"photo {number}.jpg", "image/jpeg", 700 * KB, PHOTO.link) for number in range(200)]
+    original = replace(ORIGINAL, attachments=photos, text=LOREM)
+    notice = speaks.compose(original, BOTH_LINKS, EXPIRES_AT, MAX_HEADER_BYTES)
+    assert_safe_for_ses(notice, MAX_HEADER_BYTES)
+    text, html = parts(notice)
+    assert "Dienstag, 1. Dezember 2026, 05:24 UTC" in text
+    for tag, direction in (("ar", "rtl"), ("ja", "ltr")):
+        assert f'<div lang="{tag}" dir="{direction}"' in html
+    assert_links_stand_alone(text, BOTH_LINKS)
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+@pytest.mark.parametrize("protection", [None, *Protection])
+def test_each_language_makes_a_notice_that_is_safe_for_ses(tag: str, protection: Protection | None) -> None:
+    speaks = Composer(config.Notice(languages=(tag,), organization="Example Ltd", contact="a@example.com"))
+    original = replace(ORIGINAL, protection=protection)
+    for links in (BOTH_LINKS, NO_PAGE):
+        notice = speaks.compose(original, links, EXPIRES_AT, MAX_HEADER_BYTES)
+        assert_safe_for_ses(notice, MAX_HEADER_BYTES)
+        assert_links_stand_alone(parts(notice)[0], links)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import first, parse_header_block
 from woomera_milter.message.mime.body import leaves, text_leaves
-from woomera_milter.message.mime.notes import note_on
+from woomera_milter.message.mime.notes import Note, note_on
 from woomera_milter.message.mime.transfer import beginning
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.message.mime.types import told_type
@@ -21,14 +21,14 @@ from woomera_milter.text.kinds import extension_of, type_of
 class Attachment:
     """A leaf that is not the message's text; `name` is safe and distinct, `size_bytes` exact.
 
-    `content_type` is what it is told and served as, `note` what else people need to know of it, often "".
+    `content_type` is what it is told and served as, `note` what else people need to know of it, often None.
     """
 
     part: Part
     name: str
     content_type: str
     size_bytes: int
-    note: str = ""
+    note: Note | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class NamedPart:
     part: Part
     name: str
     content_type: str
-    note: str = ""
+    note: Note | None = None
 
     def attachment(self, size_bytes: int) -> Attachment:
         """Give the attachment, of which `size_bytes` is the decoded size."""
