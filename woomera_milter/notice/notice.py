@@ -78,15 +78,19 @@ class Composer:
         budget_bytes = MAX_MESSAGE_BYTES - RESERVED_BYTES - header_bytes
         boundary = f"=_woomera_{hashlib.sha256(original.id.encode()).hexdigest()[:16]}"
 
+        names = self._names(original, links, expires_at)
+        attachments = [told(it, self._languages[0]) for it in original.attachments[:_MAX_ATTACHMENTS]]
+
         def body(text_bytes: int, attachment_count: int, letter_bytes: int = 0) -> bytes:
-            shown = self._shown(original, links, expires_at, text_bytes, attachment_count, letter_bytes)
+            shown = names | _beginnings(original, text_bytes, letter_bytes)
+            shown["attachments"] = attachments[:attachment_count]
             text = self._text.render(shown).replace(wording.NO_BREAK_SPACE, " ")
             return _multipart(boundary, text, self._html.render(shown))
 
         def fits(text_bytes: int, attachment_count: int) -> bool:
             return len(body(text_bytes, attachment_count)) <= budget_bytes
 
-        attachment_count = min(len(original.attachments), _MAX_ATTACHMENTS)
+        attachment_count = len(attachments)
         text_bytes = _most(MAX_MESSAGE_BYTES, lambda size_bytes: fits(size_bytes, attachment_count))
         attachment_count = _most(attachment_count, lambda count: fits(text_bytes, count))
         octets = body(text_bytes, attachment_count)
@@ -114,33 +118,15 @@ class Composer:
         text_bytes = len(_TAG.sub("", letter.html).encode())
         return size_bytes * min(text_bytes, self._settings.include_text) // max(text_bytes, 1)
 
-    def _shown(
-        self,
-        original: Original,
-        links: Links,
-        expires_at: datetime,
-        text_bytes: int,
-        attachment_count: int,
-        letter_bytes: int,
-    ) -> dict[str, object]:
-        """The names that templates may use; notice.txt lists them for people who write their own."""
-        text, text_is_cut = cut(original.text.text, text_bytes)
-        letter = original.letter or _NO_LETTER
-        letter_html, letter_is_cut = beginning_of_html(letter.html, letter_bytes)
+    def _names(self, original: Original, links: Links, expires_at: datetime) -> dict[str, object]:
+        """Most of the names that templates may use; notice.txt lists them for people who write their own."""
         header_from = original.headers.header_from or original.envelope_sender
-        language = self._languages[0]
         names = names_of(original, header_from, expires_at, self._settings, self._languages)
         return names | {
             "id": original.id,
-            "limit": language.size(original.limit_bytes),
+            "limit": self._languages[0].size(original.limit_bytes),
             "links": links,
             "links_host": urlsplit(links.message).netloc,
-            "attachments": [told(it, language) for it in original.attachments[:attachment_count]],
-            "text_lines": lines_for_people(text).splitlines(),
-            "text_is_cut": original.text.truncated or text_is_cut,
-            "letter": Markup(letter_html),  # noqa: S704 - it is safe
-            "letter_is_cut": letter_is_cut or letter.truncated,
-            "letter_is_plain": letter.is_plain,
             "protection": original.protection.value if original.protection else None,
         }
 
@@ -148,14 +134,10 @@ class Composer:
         """Render a sample, so that a mistake in a template shows at start, not at the first large message."""
         for protection, page in ((None, None), *((each, "https://example.com/page") for each in Protection)):
             links = Links("https://example.com/message", page)
-            shown = self._shown(
-                replace(SAMPLE, protection=protection),
-                links,
-                SAMPLE_END,
-                MAX_MESSAGE_BYTES,
-                1,
-                MAX_MESSAGE_BYTES,
-            )
+            sample = replace(SAMPLE, protection=protection)
+            shown = self._names(sample, links, SAMPLE_END)
+            shown |= _beginnings(sample, MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES)
+            shown["attachments"] = [told(it, self._languages[0]) for it in sample.attachments[:1]]
             self._html.render(shown)
             lines = self._text.render(shown).splitlines()
             link_lines = [line for line in lines if line in (links.message, links.page)]
@@ -163,6 +145,20 @@ class Composer:
                 raise jinja2.TemplateRuntimeError(
                     f"{TEXT_TEMPLATE} has to show links.page, then links.message, each on a line of its own"
                 )
+
+
+def _beginnings(original: Original, text_bytes: int, letter_bytes: int) -> dict[str, object]:
+    """The names for as much of the original's text as there is room for."""
+    text, text_is_cut = cut(original.text.text, text_bytes)
+    letter = original.letter or _NO_LETTER
+    letter_html, letter_is_cut = beginning_of_html(letter.html, letter_bytes)
+    return {
+        "text_lines": lines_for_people(text).splitlines(),
+        "text_is_cut": original.text.truncated or text_is_cut,
+        "letter": Markup(letter_html),  # noqa: S704 - it is safe
+        "letter_is_cut": letter_is_cut or letter.truncated,
+        "letter_is_plain": letter.is_plain,
+    }
 
 
 def _most(top: int, fits: Callable[[int], bool]) -> int:
