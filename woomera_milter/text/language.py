@@ -21,9 +21,17 @@ from woomera_milter.text import wording
 CATALOGUES = Path(__file__).parents[1] / "locale"
 DOMAIN = "woomera"
 ENGLISH = "en"
-# Marks that set apart what runs in a direction of its own (UAX #9 section 2.4).
+# Marks that set apart what runs in a direction of its own (UAX #9 sections 2.4 and 2.6).
+_LEFT_TO_RIGHT_MARK = "\u200e"
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 _UNITS = {"kilobyte": 1024, "megabyte": 1024**2, "gigabyte": 1024**3}
+
+
+class _RightToLeft(gettext.GNUTranslations):
+    """Sentences in which the dot of `.eml`, which has no direction, stays in front of it."""
+
+    def gettext(self, message: str) -> str:
+        return super().gettext(message).replace(".eml", _apart(".eml"))
 
 
 class Language:
@@ -35,10 +43,12 @@ class Language:
         self._locale = Locale.parse(tag, sep="-")
         self.direction = self._locale.text_direction
         self._is_english = tag == ENGLISH
+        self._mark = _LEFT_TO_RIGHT_MARK if self.direction == "rtl" else ""
+        kind = _RightToLeft if self._mark else gettext.GNUTranslations
         self.translations = (
             gettext.NullTranslations()
             if self._is_english
-            else gettext.translation(DOMAIN, CATALOGUES, [tag.replace("-", "_")])
+            else gettext.translation(DOMAIN, CATALOGUES, [tag.replace("-", "_")], kind)
         )
 
     def text(self, english: str, **values: object) -> str:
@@ -46,9 +56,9 @@ class Language:
         return self.translations.gettext(english) % values
 
     def isolated(self, text: str) -> str:
-        """`text` in plain text amid words of ours, so that it does not reorder them, nor they it."""
+        """`text` amid words of ours, so that it does not reorder them, nor they it."""
         is_mixed = self.direction == "rtl" or any(map(_is_right_to_left, text))
-        return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}" if is_mixed else text
+        return _apart(text) if text and is_mixed else text
 
     def size(self, size_bytes: int) -> str:
         """In units of 1024, as SES counts; no line breaks between number and unit."""
@@ -62,7 +72,8 @@ class Language:
     def _unit(self, number: float, unit: str, length: str) -> str:
         shown = int(number) if number == int(number) else number
         text = format_unit(shown, f"digital-{unit}", length, locale=self._locale)  # type: ignore[arg-type]
-        return re.sub(r"\s", wording.NO_BREAK_SPACE, text)
+        text = re.sub(r"\s", wording.NO_BREAK_SPACE, text)
+        return _apart(text) if self.direction == "rtl" else text
 
     def number(self, number: int) -> str:
         """A count, as it is written there."""
@@ -78,7 +89,7 @@ class Language:
             moment = parsedate_to_datetime(date)
         except (IndexError, OverflowError, TypeError, ValueError):
             return wording.one_line(date)
-        zone = f"{wording.NO_BREAK_SPACE}{moment:%z}" if moment.tzinfo else ""
+        zone = f"{wording.NO_BREAK_SPACE}{self._mark}{moment:%z}" if moment.tzinfo else ""
         return self._day_and_time(moment) + zone
 
     def _day_and_time(self, moment: datetime) -> str:
@@ -94,6 +105,10 @@ class Language:
 def language(tag: str) -> Language:
     """The language of this tag, read once. Raise OSError where there is no catalogue."""
     return Language(tag)
+
+
+def _apart(text: str) -> str:
+    return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
 
 
 def _is_right_to_left(character: str) -> bool:

@@ -81,7 +81,8 @@ def test_catalogue_says_that_no_native_has_read_it_until_one_has(tag: str) -> No
         ("fr", "mardi 1 décembre 2026, 05:24 UTC", "24,3 Mo"),
         ("ja", "2026年12月1日火曜日 05:24 UTC", "24.3 MB"),
         ("ko", "2026년 12월 1일 화요일 05:24 UTC", "24.3MB"),
-        ("ar", "الثلاثاء، 1 ديسمبر 2026، 05:24 UTC", "24.3 م.ب"),
+        ("ar", "الثلاثاء، 1 ديسمبر 2026، 05:24 UTC", "\u206824.3 م.ب\u2069"),
+        ("he", "יום שלישי, 1 בדצמבר 2026, 05:24 UTC", "\u206824.3 MB\u2069"),
     ],
 )
 def test_moments_and_sizes_are_written_as_the_language_writes_them(tag: str, moment: str, size: str) -> None:
@@ -109,6 +110,16 @@ def test_names_from_right_to_left_are_set_apart_and_others_left_alone() -> None:
     assert english.isolated("Jane <jane@example.com>") == "Jane <jane@example.com>"
     assert english.isolated("سلم") == "\u2068سلم\u2069"
     assert arabic.isolated("Jane") == "\u2068Jane\u2069"
+    assert arabic.isolated("") == ""
+
+
+@pytest.mark.parametrize("tag", ["ar", "he"])
+def test_dot_and_sign_stay_in_front_amid_words_from_right_to_left(tag: str) -> None:
+    speaks = Language(tag)
+    for english in ("How to open the .eml file", "Android: open it with a mail app that reads .eml files."):
+        assert speaks.text(english).count(".eml") == speaks.text(english).count("\u2068.eml\u2069") == 1
+    assert speaks.sent("Tue, 24 Nov 2026 05:24:00 +0100").endswith("05:24\u00a0\u200e+0100")
+    assert Language("en").sent("Tue, 24 Nov 2026 05:24:00 +0100").endswith("05:24\u00a0+0100")
 
 
 def test_directions_are_those_of_the_scripts() -> None:
