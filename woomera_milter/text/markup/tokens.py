@@ -14,13 +14,16 @@ from woomera_milter.text.lines import lines_for_people
 # What is not closed runs to the end of the text. So every alternative consumes what it looked at, and a
 # million unclosed tags cost no more than one. Comments end where browsers end them (HTML, 13.2.5.43 to 51):
 # also with "<!-->", "<!--->" and "--!>"; other declarations, Outlook's "<![if !mso]>" among them, with ">".
+# Where browsers would show nothing of all that follows, mail programs do: after an attribute whose quotes never
+# close, which can be but the last of its kind, and after XHTML's <title/>.
 MARKUP = re.compile(
     r"""<!--(?:-?>|.*?(?:--!?>|\Z))
+    | <(?:script|style|title)\s*+/>
     | <(?P<raw>script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\s/>])[^>]*(?:>|\Z)
       (?P<content>.*?)(?:</(?P=raw)(?=[\s/>])[^>]*(?:>|\Z)|\Z)
     | <plaintext\s*+>(?P<rest>.*)
     | <(?P<close>/?)(?P<name>[a-z][^\s/>]*+)
-      (?:[^>=]++|=\s*+(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))?){0,200}[^>]*+(?:>|\Z)
+      (?:[^>=]++|=\s*+(?:"[^"]*"|'[^']*')?+){0,200}[^>]*+(?:>|\Z)
     | <[!?/][^>]*(?:>|\Z)""",
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
@@ -31,9 +34,9 @@ _ATTRIBUTE = re.compile(
     r"""([^\s=>"'/]++)(?:\s*+=\s*+(?:"([^"]*)"?|'([^']*)'?|([^\s>"']++)))?""", re.IGNORECASE
 )
 _MAX_ATTRIBUTES_CHARS = 8_192
-# int() refuses more than 4,300 digits, and Unicode ends at seven.
 # Of an attribute: "&copy=1" and "&region=" are parameters in an address (HTML, 13.2.5.73).
 _REFERENCE = re.compile(r"&([A-Za-z][A-Za-z0-9]*+)(;?)(=?)")
+# int() refuses more than 4,300 digits, and Unicode ends at seven.
 _HUGE_REFERENCE = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
 
 

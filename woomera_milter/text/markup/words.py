@@ -58,9 +58,12 @@ class _Words:
         self._output: list[str] = []
         self._lists: list[_List] = []
         self._signs: list[int] = []
+        self._has_words = False
 
     def finished(self) -> str:
-        """All of it."""
+        """All of it; "" where nothing stands beside the marks of items."""
+        if not self._has_words:
+            return ""
         text = _GAP.sub(_gap, "".join(self._output))
         return text.replace("\xa0", " ").strip(" \n").replace(_BLANK, " ").rstrip()
 
@@ -69,6 +72,7 @@ class _Words:
             text = _WHITE_SPACE.sub(" ", text)
         elif style.keeps_blanks:
             text = text.expandtabs(8).replace(" ", _BLANK)
+        self._has_words = self._has_words or not text.isspace()
         self._output.append(text)
 
     def start(self, name: str, attributes: Mapping[str, str], style: Mapping[str, str]) -> bool:
@@ -96,7 +100,9 @@ class _Words:
 
     def void(self, name: str, attributes: Mapping[str, str]) -> None:
         if name == "img":
-            self._output.append(_WHITE_SPACE.sub(" ", alternative(attributes)))
+            words = _WHITE_SPACE.sub(" ", alternative(attributes))
+            self._has_words = self._has_words or bool(words)
+            self._output.append(words)
         else:
             self._output.append({"br": "\n", "hr": _LINE}.get(name, ""))
 
