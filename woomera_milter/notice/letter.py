@@ -26,7 +26,10 @@ def letter_of(body: Body, attachments: Sequence[Linked], *, data_chars: int = DA
     for piece in body.pieces:
         match piece.form:
             case Form.HTML:
-                made.append(safe[id(piece)].html)
+                # A piece of HTML may be bare words, which would run into those beside it.
+                made.append(
+                    f"<div>{safe[id(piece)].html}</div>" if len(body.pieces) > 1 else safe[id(piece)].html
+                )
             case Form.PLAIN:
                 made.append(_plain(piece.text))
             case Form.PICTURE if found := at.get(piece.part.start):

@@ -32,8 +32,7 @@ class Linked:
     def about(self, language: Language) -> str:
         """What people call a file of its type, and what else they need to know of it."""
         content_type, note = self.attachment.content_type, self.attachment.note
-        kind = kind_of(content_type)
-        told = language.text(kind) if kind else wording.one_line(content_type, 60)
+        told = language.text(kind_of(content_type) or "file")
         return f"{told}: {language.text(note.english, **note.values)}" if note else told
 
     @property

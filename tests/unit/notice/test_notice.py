@@ -118,7 +118,7 @@ def test_same_facts_make_the_same_notice() -> None:
 def test_sizes_are_told_as_ses_counts_them(size_bytes: int, told: str) -> None:
     original = replace(ORIGINAL, attachments=[linked("data.bin", "application/x-data", size_bytes)])
     text, _ = parts(COMPOSER.compose(original, NO_PAGE, EXPIRES_AT))
-    assert f"data.bin (application/x-data, {told})" in text
+    assert f"data.bin (file, {told})" in text
 
 
 def test_what_else_is_to_be_known_of_an_attachment_stands_beside_its_kind_and_makes_no_link() -> None:

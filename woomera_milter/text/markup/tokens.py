@@ -14,12 +14,15 @@ from woomera_milter.text.lines import lines_for_people
 # What is not closed runs to the end of the text. So every alternative consumes what it looked at, and a
 # million unclosed tags cost no more than one. Comments end where browsers end them (HTML, 13.2.5.43 to 51):
 # also with "<!-->", "<!--->" and "--!>"; other declarations, Outlook's "<![if !mso]>" among them, with ">".
-# Where browsers would show nothing of all that follows, mail programs do: after an attribute whose quotes never
-# close, which can be but the last of its kind, and after XHTML's <title/>.
+# Where browsers would show nothing of all that follows, mail programs do: after an attribute whose quotes
+# never close, which can be but the last of its kind, after XHTML's <title/>, and in a <body> after a <style>
+# without end.
 MARKUP = re.compile(
     r"""<!--(?:-?>|.*?(?:--!?>|\Z))
     | <(?:script|style|title)\s*+/>
-    | <(?P<raw>script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\s/>])[^>]*(?:>|\Z)
+    | <(?P<head>style|title)(?=[\s/>])[^>]*(?:>|\Z)
+      .*?(?:</(?P=head)(?=[\s/>])[^>]*(?:>|\Z)|(?=</head[\s>]|<body[\s>])|\Z)
+    | <(?P<raw>script|textarea|xmp|iframe|noembed|noframes)(?=[\s/>])[^>]*(?:>|\Z)
       (?P<content>.*?)(?:</(?P=raw)(?=[\s/>])[^>]*(?:>|\Z)|\Z)
     | <plaintext\s*+>(?P<rest>.*)
     | <(?P<close>/?)(?P<name>[a-z][^\s/>]*+)
