@@ -52,9 +52,11 @@ class Transaction:
 class Ses(BackgroundServer):
     """Listens on `SES_HOST` while the `with` block runs; `go_dark` and `listen` take it away and back."""
 
-    def __init__(self, *, limit_bytes: int = SES_LIMIT_BYTES) -> None:
+    def __init__(self, *, limit_bytes: int = SES_LIMIT_BYTES, smtputf8: bool = False) -> None:
+        """`smtputf8`: it offers and takes SMTPUTF8 (RFC 6531), as other relays do and SES does not."""
         super().__init__(SES_HOST, buffer_bytes=_BUFFER_BYTES)
         self.limit_bytes = limit_bytes
+        self._smtputf8 = smtputf8
         self.throttled = False
         """While true, every message is answered with SES's throttling reply, a 454."""
         self.announces_size = False
@@ -98,10 +100,10 @@ class Ses(BackgroundServer):
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Speak SMTP until QUIT."""
         writer.write(b"220 email-smtp.rig.example ESMTP SimpleEmailService\r\n")
-        envelope = _Envelope()
+        envelope = _Envelope(self._smtputf8)
         verb = ""
         while verb != "QUIT":
-            line = (await reader.readuntil(b"\r\n")).decode("latin-1").strip()
+            line = (await reader.readuntil(b"\r\n")).decode("utf-8", "replace").strip()
             verb = line.partition(" ")[0].upper()
             if verb == "DATA" and envelope.recipients:
                 writer.write(b"354 End data with <CR><LF>.<CR><LF>\r\n")
@@ -151,11 +153,14 @@ class Ses(BackgroundServer):
 class _Envelope:
     """What the client has said since its last message."""
 
+    smtputf8: bool
     sender: str | None = None
     recipients: list[str] = field(default_factory=list)
+    is_utf8: bool = False
+    """Whether the client has said SMTPUTF8 of this message."""
 
     def clear(self) -> None:
-        self.sender, self.recipients = None, []
+        self.sender, self.recipients, self.is_utf8 = None, [], False
 
     def reply_to(self, verb: str, line: str) -> str:
         """Return the reply to a command, which must come in the order of RFC 5321 section 3.3."""
@@ -163,19 +168,25 @@ class _Envelope:
         match verb:
             case "EHLO":
                 self.clear()
-                return "250-email-smtp.rig.example\r\n250-8BITMIME\r\n250 Ok"
+                extensions = ["8BITMIME", *(["SMTPUTF8"] if self.smtputf8 else [])]
+                return "\r\n".join(
+                    ["250-email-smtp.rig.example", *(f"250-{it}" for it in extensions), "250 Ok"]
+                )
             case "HELO" | "RSET":
                 self.clear()
                 return "250 Ok"
             case "MAIL" | "RCPT" if path is None:
                 return "501 Invalid address"
-            case "MAIL" if path and (unknown := _unknown_parameters(path[2])):
+            case "MAIL" if path and (unknown := _unknown_parameters(path[2], smtputf8=self.smtputf8)):
                 return f"555 5.5.4 Unsupported option: {unknown[0]}"
-            case "MAIL" if path and not path[1]:
-                return "501 Invalid MAIL FROM address provided"
             case "MAIL" if path:
-                self.sender, self.recipients = path[1], []
+                is_utf8 = "SMTPUTF8" in path[2].upper().split()
+                if not path[1] or not (is_utf8 or path[1].isascii()):
+                    return "501 Invalid MAIL FROM address provided"
+                self.sender, self.recipients, self.is_utf8 = path[1], [], is_utf8
                 return "250 Ok"
+            case "RCPT" if path and not (self.is_utf8 or path[1].isascii()):
+                return "501 Invalid RCPT TO address provided"
             case "RCPT" if path and self.sender is not None:
                 self.recipients.append(path[1])
                 return "250 Ok"
@@ -201,9 +212,10 @@ def field_name(header_line: bytes) -> str:
     return header_line.partition(b":")[0].strip().decode("latin-1").lower()
 
 
-def _unknown_parameters(parameters: str) -> list[str]:
-    """Return those that no server may be sent which announces 8BITMIME alone (RFC 5321 section 4.1.1.11)."""
-    return [it for it in parameters.split() if it.upper() not in ("BODY=8BITMIME", "BODY=7BIT")]
+def _unknown_parameters(parameters: str, *, smtputf8: bool) -> list[str]:
+    """Return those that no server may be sent which does not announce them (RFC 5321 section 4.1.1.11)."""
+    known = {"BODY=8BITMIME", "BODY=7BIT"} | ({"SMTPUTF8"} if smtputf8 else set())
+    return [it for it in parameters.split() if it.upper() not in known]
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:

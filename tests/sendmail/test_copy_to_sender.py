@@ -16,7 +16,8 @@ from tests.sendmail.cases import OVER_BYTES
 from tests.sendmail.conftest import SMALL_LIMIT
 
 SENDER, RECIPIENT = "sender@example.com", "recipient@example.org"
-ALIASES = {"app": "ops@example.org", "team": f"{RECIPIENT}, {SENDER}"}
+POSTMASTER = "postmaster@example.net"
+ALIASES = {"app": "ops@example.org", "team": f"{RECIPIENT}, {SENDER}", "postmaster": POSTMASTER}
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,15 @@ def test_copy_for_a_user_of_this_host_goes_where_his_aliases_lead(copying: Trial
     assert not copying.lab.ses.refused
     [notice] = copying.lab.ses.accepted
     assert sorted(notice.recipients) == ["ops@example.org", RECIPIENT]
+
+
+def test_copy_for_a_user_of_this_host_without_a_mailbox_comes_to_postmaster(copying: Trial) -> None:
+    exchange = hand_over(copying.lab.sendmail, Sent(over_limit(), f"ghost@{HOST_NAME}", (RECIPIENT,)))
+
+    aftermath = copying.aftermath(exchange)
+    assert [it.recipients for it in aftermath.accepted] == [(RECIPIENT,), (POSTMASTER,)]
+    assert b"ghost" in aftermath.accepted[1].message
+    assert aftermath.queue_ids == []
 
 
 def test_message_within_the_limit_goes_to_its_recipients_alone(copying: Trial) -> None:

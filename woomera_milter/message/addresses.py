@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField
 from woomera_milter.message.tokens import Token, strict_tokens
+from woomera_milter.text.address_forms import folded
 from woomera_milter.text.charsets import decode
 
 MAX_ADDRESS_LENGTH = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, "@", a domain of 255
@@ -54,7 +55,7 @@ def recipients_of(headers: Sequence[HeaderField]) -> Recipients:
             address = _address_in(entry)
             if address:
                 local_part, _, domain = address.rpartition("@")
-                addresses.setdefault((local_part, domain.lower()), address)
+                addresses.setdefault((local_part, folded(domain)), address)
             else:
                 text = text_of("".join(token.text for token in entry).encode())
                 unreadable.append(text[:_MAX_UNREADABLE_LENGTH])

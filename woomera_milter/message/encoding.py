@@ -10,18 +10,16 @@ import re
 from collections.abc import Iterable
 from email.header import Header
 
-import idna
-
 from woomera_milter.message.decoding import text_of
 from woomera_milter.message.fields import HeaderField, field_names
 from woomera_milter.message.tokens import lenient_tokens
+from woomera_milter.text.address_forms import with_ascii_domain
 from woomera_milter.text.charsets import decode
 
 MAX_LINE_OCTETS = 990  # sendmail's esmtp mailer breaks longer lines; RFC 5322 section 2.1.1 allows 998
 FOLD_AT_OCTETS = 76  # RFC 2047 section 2, for lines that hold an encoded word
 MAX_ENCODED_WORD_OCTETS = 75
 MAX_WORD_OCTETS = 700  # of what may stand on a line without a fold, beside a name of MAX_NAME_OCTETS
-MAX_ADDRESS_OCTETS = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, a domain of 255
 MAX_NAME_OCTETS = 200  # of a field that has to be rewritten: name and word share a line
 
 
@@ -37,7 +35,6 @@ _MESSAGE_ID_FIELDS = field_names("message-id resent-message-id original-message-
 _SAFE_VALUE = re.compile(rb"(?:[\t\x20-\x7e]|\r\n(?=[\t ]))*")
 _FOLD = re.compile(rb"\r\n(?=[\t ])")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_DOMAIN = re.compile(r"[A-Za-z0-9.-]+")
 _QUOTED = re.compile(r'\\(.)|"((?:[^"\\]|\\.)*+)"')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # No text here holds NUL. It stands for the white space around an encoded word, where there may be some
@@ -171,20 +168,9 @@ def _ascii_word(word: str) -> str:
 
 
 def _ascii_address(address: str) -> str | None:
-    """The address with its domain in IDNA form; None where that does not make it ASCII.
-
-    By IDNA 2008 (RFC 5891) after the mapping of UTS #46: the standard library's codec, of 2003, makes
-    strasse.de of straße.de, which is another's domain.
-    """
-    local_part, _, domain = address.rpartition("@")
-    if not local_part.isascii() or len(address) > MAX_ADDRESS_OCTETS:
-        return None
-    try:
-        ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
-    except UnicodeError:
-        return None
-    # The mapping turns full-width characters into ASCII ones, of which some would change the address.
-    return f"{local_part}@{ascii_domain}" if _DOMAIN.fullmatch(ascii_domain) else None
+    """The address with its domain in IDNA form; None where that does not make it ASCII."""
+    found = with_ascii_domain(address)
+    return found if found and found.isascii() else None
 
 
 def _first_addresses(text: str, max_bytes: int, *, counts_others: bool) -> str:

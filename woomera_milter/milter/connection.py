@@ -18,6 +18,7 @@ import milter
 
 from woomera_milter import log
 from woomera_milter.errors import Reason, TemporaryError
+from woomera_milter.message.envelope import address_in
 from woomera_milter.milter.transaction import Transaction, Verdict
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class Connection(Milter.Base):
     def envfrom(self, sender: str, *_parameters: str) -> int:
         """MAIL FROM: a new message."""
         self._end_transaction()
-        self._transaction = self._new_transaction(_address(sender))
+        self._transaction = self._new_transaction(address_in(sender))
         return CONTINUE
 
     @Milter.noreply
@@ -177,7 +178,7 @@ class Connection(Milter.Base):
     def envrcpt(self, recipient: str, *_parameters: str) -> int:
         """RCPT TO."""
         if self._transaction:
-            self._transaction.add_recipient(_address(recipient), self._macro("{rcpt_mailer}"))
+            self._transaction.add_recipient(address_in(recipient), self._macro("{rcpt_mailer}"))
         return CONTINUE
 
     @Milter.noreply
@@ -282,13 +283,6 @@ class Connection(Milter.Base):
         if self._transaction is not None:
             self._transaction.close()
             self._transaction = None
-
-
-def _address(path: str) -> str:
-    """Return the address of a RFC 5321 path: without angle brackets, and as valid UTF-8."""
-    return (
-        path.removeprefix("<").removesuffix(">").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    )
 
 
 def libmilter_version() -> str:

@@ -15,6 +15,7 @@ from woomera_milter.errors import DamagedError, PermanentError, Reason
 from woomera_milter.store.documents import Sidecar, validated
 from woomera_milter.store.keys import MESSAGES, is_sidecar_key, message_beside, messages_of, sidecar_below
 from woomera_milter.store.objects import Store
+from woomera_milter.text.address_forms import is_part_of
 from woomera_milter.workers import in_parallel
 
 _AT_ONCE = 8
@@ -37,10 +38,10 @@ class StoredMessage:
         return message_beside(self.key)
 
     def matches(self, sender: str, recipient: str) -> bool:
-        """Tell whether sender and recipient contain these texts, in whatever case; "" matches all."""
-        senders = f"{self.sidecar.envelope_sender} {self.sidecar.header_from}".lower()
-        recipients = " ".join(self.sidecar.recipients).lower()
-        return sender.lower() in senders and recipient.lower() in recipients
+        """Tell whether sender and recipient contain these texts, in whatever form; "" matches all."""
+        senders = f"{self.sidecar.envelope_sender} {self.sidecar.header_from}"
+        recipients = " ".join(self.sidecar.recipients)
+        return is_part_of(sender, senders) and is_part_of(recipient, recipients)
 
 
 def message_of(sidecar: Sidecar) -> int | None:

@@ -18,6 +18,7 @@ from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
 from woomera_milter.store.claims import LostClaimError
 from woomera_milter.submission.answers import Answer, DeferredError, NoReplyError, ReplyKind, Transport
+from woomera_milter.submission.beyond_ascii import form_of, needs_smtputf8
 from woomera_milter.submission.ses import Ses
 from woomera_milter.submission.smtp import Smtp
 
@@ -28,13 +29,6 @@ PAUSES_S = (0.5, 1, 2, 4, 8)
 
 _FIELD_START = re.compile(rb"(?<=\r\n)(?![ \t])")
 _ADDRESS_IN_TEXT = re.compile(r"\S+@\S+")
-
-# RFC 5321 section 4.1.2, but that dots may come doubled or last in a local-part, as they do.
-_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]"
-_MAILBOX = re.compile(
-    rf'(?:{_ATEXT}{{1,64}}|"(?:[ !#-\[\]-~]|\\[ -~]){{1,64}}")'
-    r"@(?:[A-Za-z0-9._-]{1,255}|\[[!-Z^-~]{1,255}\])"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +215,10 @@ class _Progress:
                 self._refused.append(Refusal(recipient, problem))
             else:
                 good.append(recipient)
-        self.batches = deque(
-            good[start : start + MAX_RECIPIENTS] for start in range(0, len(good), MAX_RECIPIENTS)
-        )
+        # A server that takes SMTPUTF8 may have to refuse a whole message for its next one, which does not.
+        ascii_ones = [it for it in good if not needs_smtputf8(it)]
+        others = [it for it in good if needs_smtputf8(it)]
+        self.batches = deque([*_batches(ascii_ones), *_batches(others)])
 
     def take(self, answers: dict[str, Answer]) -> None:
         deferred = []
@@ -244,6 +239,11 @@ class _Progress:
         return Delivery(tuple(self.accepted), tuple(self._refused), tuple(unsure))
 
 
+def _batches(recipients: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(recipients), MAX_RECIPIENTS):
+        yield recipients[start : start + MAX_RECIPIENTS]
+
+
 def _with_fields(message: bytes, fields: Mapping[str, str]) -> bytes:
     if not fields:
         return message
@@ -256,9 +256,5 @@ def _with_fields(message: bytes, fields: Mapping[str, str]) -> bytes:
 
 
 def _problem(what: str, address: str) -> str:
-    """Say why SMTP, or SES, cannot carry the address; "" where it can."""
-    if not address.isascii():
-        return f"{what} has characters beyond ASCII, which Amazon SES does not take"
-    if not _MAILBOX.fullmatch(address):
-        return f"{what} is none that SMTP could carry"
-    return ""
+    """Say why SMTP cannot carry the address; "" where it can."""
+    return f"{what} is none that SMTP could carry" if form_of(address) is None else ""

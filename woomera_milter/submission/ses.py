@@ -12,6 +12,7 @@ from botocore.parsers import ResponseParserError
 
 from woomera_milter import aws, config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError
+from woomera_milter.submission import beyond_ascii
 from woomera_milter.submission.answers import Answer, NoReplyError, ReplyKind
 
 CONNECT_TIMEOUT_S = 10
@@ -86,14 +87,19 @@ class Ses:
         may_send: Callable[[], object],
     ) -> dict[str, Answer]:
         """Make one call; for the null sender SES takes the address of From."""
+        outgoing = beyond_ascii.outgoing(envelope_sender, recipients, self.name)
+        if not outgoing.recipients:
+            return outgoing.refused
         may_send()
-        sender = {"FromEmailAddress": envelope_sender} if envelope_sender else {}
+        sender = {"FromEmailAddress": outgoing.envelope_sender} if envelope_sender else {}
+        forms = list(dict.fromkeys(outgoing.recipients.values()))
         try:
             self._client.send_email(
-                Destination={"ToAddresses": list(recipients)}, Content={"Raw": {"Data": message}}, **sender
+                Destination={"ToAddresses": forms}, Content={"Raw": {"Data": message}}, **sender
             )
         except ClientError as error:
-            return dict.fromkeys(recipients, self._answer(error, len(recipients)))
+            answer = self._answer(error, len(recipients))
+            return outgoing.refused | dict.fromkeys(outgoing.recipients, answer)
         except NotConnectedError as error:
             # TLS may break after the message too; only a refused certificate surely comes before it.
             if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" not in str(error):
@@ -107,7 +113,7 @@ class Ses:
             raise NoReplyError from error
         except BotoCoreError as error:
             raise self._permanent(error) from error
-        return dict.fromkeys(recipients, Answer(ReplyKind.ACCEPTED, ""))
+        return outgoing.refused | dict.fromkeys(outgoing.recipients, Answer(ReplyKind.ACCEPTED, ""))
 
     def account(self) -> Account | None:
         """Return what the account may do; None where these credentials may not ask (ses:GetAccount)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from woomera_milter import config
 from woomera_milter.errors import PermanentError, Reason, TemporaryError, WoomeraError, in_words
+from woomera_milter.submission import beyond_ascii
 from woomera_milter.submission.answers import (
     DATA_TIMEOUT_S,
     REPLY_TIMEOUT_S,
@@ -133,14 +134,24 @@ class Smtp:
         message: bytes,
         may_send: Callable[[], object],
     ) -> dict[str, Answer]:
-        code, text = connection.docmd("MAIL", f"FROM:<{envelope_sender}>")
+        takes_smtputf8 = connection.has_extn("smtputf8")
+        outgoing = beyond_ascii.outgoing(
+            envelope_sender, recipients, self.name, takes_smtputf8=takes_smtputf8
+        )
+        if not outgoing.recipients:
+            return outgoing.refused
+        connection.command_encoding = "utf-8"  # which smtplib forgets at each RSET
+        parameters = " SMTPUTF8" if outgoing.needs_smtputf8 else ""
+        code, text = connection.docmd("MAIL", f"FROM:<{outgoing.envelope_sender}>{parameters}")
         mail = _reply(code, text)
         if code == 530:  # STARTTLS or AUTH is wanted first (RFC 3207 section 4, RFC 4954 section 6)
             remedy = "set mail.starttls, mail.username and mail.password"
             raise self._permanent(f"does not serve us: {mail.text}", remedy)
         if mail.kind is not ReplyKind.ACCEPTED:
-            return dict.fromkeys(recipients, mail)
-        answers = {it: _reply(*connection.docmd("RCPT", f"TO:<{it}>")) for it in recipients}
+            return outgoing.refused | dict.fromkeys(outgoing.recipients, mail)
+        forms = dict.fromkeys(outgoing.recipients.values())
+        heard = {form: _reply(*connection.docmd("RCPT", f"TO:<{form}>")) for form in forms}
+        answers = outgoing.refused | {it: heard[form] for it, form in outgoing.recipients.items()}
         taken = [it for it, rcpt in answers.items() if rcpt.kind is ReplyKind.ACCEPTED]
         if taken:
             try:

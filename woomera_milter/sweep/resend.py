@@ -25,6 +25,7 @@ from woomera_milter.store.links import Signer
 from woomera_milter.store.objects import Store, StoredObject
 from woomera_milter.store.sidecars import StoredMessage
 from woomera_milter.submission.mailer import Delivery, Mailer, Refusal, UnsentError
+from woomera_milter.text.address_forms import folded
 
 _RECORD_TRIES = 5
 _HEADER_BYTES = 1024 * 1024  # what sendmail passes on is shorter
@@ -160,7 +161,7 @@ def _recipients(sidecar: Sidecar, only_to: str | None) -> tuple[str, ...]:
                 reason=Reason.RECIPIENTS,
             )
         return recipients
-    one = tuple(it for it in recipients if it.lower() == only_to.lower())
+    one = tuple(it for it in recipients if folded(it) == folded(only_to))
     if not one:
         raise PermanentError(
             f"{only_to} is not among the recipients of {sidecar.id}",

@@ -11,6 +11,8 @@ import unicodedata
 import idna
 
 _A_LABEL = re.compile(r"\bxn--[a-z0-9-]{1,59}", re.ASCII)
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]+")
+_MAX_LENGTH = 320  # RFC 5321 section 4.5.3.1: a local-part of 64, "@", a domain of 255
 _IDEOGRAPHIC_FULL_STOP = "\u3002"  # a dot between labels, as people type it (UTS #46, section 2.3)
 
 
@@ -18,6 +20,25 @@ def folded(text: str) -> str:
     """`text`, an address or a part of one, in small letters, with each domain in its own script."""
     lowered = unicodedata.normalize("NFKC", text).replace(_IDEOGRAPHIC_FULL_STOP, ".").lower()
     return unicodedata.normalize("NFKC", _A_LABEL.sub(_in_own_script, lowered))
+
+
+def with_ascii_domain(address: str) -> str | None:
+    """`address` with its domain in A-labels; None where that cannot be, or there is none.
+
+    By IDNA 2008 (RFC 5891) after the mapping of UTS #46: the standard library's codec, of 2003, makes
+    strasse.de of straße.de, which is another's domain.
+    """
+    local_part, at, domain = address.rpartition("@")
+    if not at or len(address) > _MAX_LENGTH:
+        return None
+    if domain.isascii():
+        return address
+    try:
+        ascii_domain = idna.encode(domain, uts46=True).decode("ascii")
+    except UnicodeError:
+        return None
+    # The mapping turns full-width characters into ASCII ones, of which some would change the address.
+    return f"{local_part}@{ascii_domain}" if _DOMAIN.fullmatch(ascii_domain) else None
 
 
 def is_part_of(sought: str, text: str) -> bool:

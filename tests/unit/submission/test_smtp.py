@@ -288,7 +288,12 @@ def test_a_configuration_that_stops_working_halfway_leaves_the_rest_unsent(
 
 UNFIT = {
     "not ASCII": ("j\u00fc@example.org", "characters beyond ASCII"),
-    "a domain that is not ASCII": ("a@b\u00fccher.example", "characters beyond ASCII"),
+    "a domain that is none": ("a@b\u00fccher..example", "none that SMTP could carry"),
+    "a second command beyond ASCII": ("j\u00fc@example.org>\r\nRCPT TO:<b@example.org", "none that SMTP"),
+    "a line end beyond ASCII": ("j\u2028\u00fc@example.org", "none that SMTP could carry"),
+    "a blank beyond ASCII": ("j\u3000\u00fc@example.org", "none that SMTP could carry"),
+    "octets that were no UTF-8": ("j\ufffd@example.org", "none that SMTP could carry"),
+    "too long in UTF-8": ("\u00fc" * 33 + "@example.org", "none that SMTP could carry"),
     "no domain": ("root", "none that SMTP could carry"),
     "a second command": ("a@example.org>\r\nRCPT TO:<b@example.org", "none that SMTP could carry"),
     "a parameter": ("a@example.org> NOTIFY=NEVER", "none that SMTP could carry"),
