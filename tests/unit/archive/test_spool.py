@@ -80,6 +80,32 @@ def test_copy_is_what_was_written_with_its_envelope_and_for_its_owner_alone(
     assert names_in(tmp_path) == [f"{name}.eml", f"{name}.json"]
 
 
+@pytest.mark.parametrize("added_bytes", [None, 0, 1_234])
+def test_envelope_tells_what_the_mta_adds_at_most_where_that_is_known(
+    added_bytes: int | None, tmp_path: Path
+) -> None:
+    with (spool := ArchiveSpool(tmp_path, 0)).begin(0) as draft:
+        draft.keep(ENVELOPE, "host-1", "6AO00001", KEPT_AT, added_bytes=added_bytes)
+
+    [copy] = spool.copies()
+    assert copy.record().added_bytes == added_bytes
+
+
+def test_copies_that_are_kept_and_read_leave_no_file_open(tmp_path: Path) -> None:
+    spool = ArchiveSpool(tmp_path, 0)
+    were_open = sorted(Path("/proc/self/fd").iterdir())
+
+    for second in range(3):
+        keep(spool, at=KEPT_AT.replace(second=second))
+    for copy in spool.copies():
+        with copy.open():
+            pass
+    with spool.locked():
+        pass
+
+    assert sorted(Path("/proc/self/fd").iterdir()) == were_open
+
+
 def test_draft_counts_what_it_holds(tmp_path: Path) -> None:
     with ArchiveSpool(tmp_path, 0).begin(0) as draft:
         draft.write(b"x" * 10)
@@ -100,14 +126,17 @@ def test_what_is_no_queue_id_gets_into_no_name_and_copies_of_one_moment_are_told
 def test_long_copy_is_written_out_on_the_way_so_that_its_end_need_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written_out_at: list[int] = []
-    monkeypatch.setattr(os, "posix_fadvise", lambda fd, *_: written_out_at.append(os.fstat(fd).st_size))
+    written_out: list[tuple[int, ...]] = []
+    monkeypatch.setattr(
+        os, "posix_fadvise", lambda fd, *what: written_out.append((os.fstat(fd).st_size, *what))
+    )
 
     with ArchiveSpool(tmp_path, 0).begin(0) as draft:
         for _ in range(9):
             draft.write(bytes(1 << 20))
 
-    assert written_out_at == [4 << 20, 8 << 20]
+    all_of_it = (0, 0, os.POSIX_FADV_DONTNEED)
+    assert written_out == [(4 << 20, *all_of_it), (8 << 20, *all_of_it)]
 
 
 def test_draft_that_is_closed_again_closes_no_file_of_somebody_elses(tmp_path: Path) -> None:
@@ -125,6 +154,10 @@ def without_folder(folder: Path) -> None:
 
 def count_without_folder(folder: Path) -> None:
     ArchiveSpool(folder / "missing", 0).copies()
+
+
+def count_in_a_name_that_is_too_long(folder: Path) -> None:
+    ArchiveSpool(folder / ("x" * 300), 0).copies()
 
 
 def lock_without_folder(folder: Path) -> None:
@@ -151,6 +184,7 @@ def lose_the_name(folder: Path) -> None:
     [
         (without_folder, errno.ENOENT),
         (count_without_folder, errno.ENOENT),
+        (count_in_a_name_that_is_too_long, errno.ENAMETOOLONG),
         (lock_without_folder, errno.ENOENT),
         (fill, errno.ENOSPC),
         (lose_the_name, errno.ENOENT),

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from woomera_milter.errors import TemporaryError
+from woomera_milter.clock import Deadline
+from woomera_milter.errors import DeadlineError, TemporaryError
 from woomera_milter.message.spool import SpooledMessage
 
 
@@ -30,6 +31,23 @@ def test_spooled_message_is_hashed_as_it_arrives(tmp_path: Path) -> None:
     assert message.md5() == hashlib.md5(whole).digest()
     assert message.sha256 == hashlib.sha256(whole).digest()
     assert os.pread(message.fileno(), len(whole) + 1, 0) == whole
+    message.close()
+
+
+def test_message_is_hashed_on_a_host_that_allows_md5_for_no_security(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    md5 = hashlib.md5
+
+    def as_with_fips(octets: bytes = b"", *, usedforsecurity: bool = True) -> object:
+        if usedforsecurity:
+            raise ValueError("disabled for FIPS")
+        return md5(octets, usedforsecurity=False)
+
+    monkeypatch.setattr(hashlib, "md5", as_with_fips)
+    message = SpooledMessage(tmp_path)
+    message.write(b"x")
+    assert message.md5() == md5(b"x").digest()
     message.close()
 
 
@@ -81,6 +99,44 @@ def test_shared_message_is_there_until_each_of_its_holders_has_closed_it(tmp_pat
     message.close()
     with pytest.raises(ValueError, match="closed"):
         message.fileno()
+
+
+def test_upload_reads_all_that_was_written_and_each_one_from_its_beginning(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    whole = bytes(range(256)) * 1_000
+    message.write(whole)
+    with message.open(Deadline(30)) as first, message.open(Deadline(30)) as second:
+        assert (first.read(10), second.read(), first.read()) == (whole[:10], whole, whole[10:])
+    message.close()
+
+
+def test_what_a_write_that_failed_left_behind_is_no_part_of_the_message(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    message.write(b"whole")
+    os.pwrite(message.fileno(), b"half a write", message.size_bytes)
+    assert b"".join(message.chunks()) == b"whole"
+    assert message.md5() == hashlib.md5(b"whole").digest()
+    message.close()
+
+
+def test_upload_of_a_message_ends_with_its_deadline(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    message.write(b"x")
+    with message.open(Deadline(0)) as stream, pytest.raises(DeadlineError):
+        stream.read()
+    message.close()
+
+
+def test_message_beside_another_is_an_empty_one_in_the_same_folder(tmp_path: Path) -> None:
+    message = SpooledMessage(tmp_path)
+    message.write(b"x")
+    attachment = message.beside()
+    assert (attachment.size_bytes, b"".join(attachment.chunks())) == (0, b"")
+    assert Path(f"/proc/self/fd/{attachment.fileno()}").readlink().is_relative_to(tmp_path)
+    message.close()
+    attachment.write(b"y")
+    assert b"".join(attachment.chunks()) == b"y"
+    attachment.close()
 
 
 def test_missing_spool_folder_is_a_temporary_error_that_names_it(tmp_path: Path) -> None:
