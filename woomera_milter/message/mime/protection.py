@@ -24,7 +24,7 @@ def protection_of(root: Part, text: str = "") -> Protection | None:
 
     What somebody attached in an envelope of its own is an attachment like any other.
     """
-    part = root
+    part, is_first = root, True
     while part.is_multipart:
         if part.content_type == "multipart/encrypted" or _is_encrypted_by_exchange(part, text):
             return Protection.ENCRYPTED
@@ -33,8 +33,10 @@ def protection_of(root: Part, text: str = "") -> Protection | None:
         framed = _framed_by(part)
         if framed is None:
             break
+        is_first = is_first and framed is part.children[0]
         part = framed
-    if _is_smime(part, is_root=part is root):
+    # What comes behind a text is attached to it; what a list put its footer behind is not.
+    if is_first and _is_smime(part, is_root=part is root):
         return Protection.SMIME
     return Protection.ENCRYPTED if text.lstrip().startswith(_PGP_ARMOUR) else None
 

@@ -54,6 +54,8 @@ def test_bare_pgp_in_the_text_counts_as_encrypted() -> None:
 NOT_PROTECTED = {
     "a signed envelope is attached": "multipart/mixed; boundary=b\n\n--b\n"
     "Content-Type: application/pkcs7-mime\nContent-Disposition: attachment; filename=contract.pdf.p7m",
+    "an S/MIME message is attached to a text": "multipart/mixed; boundary=b\n\n--b\n\nI cannot open it.\n"
+    "--b\nContent-Type: application/pkcs7-mime; name=smime.p7m\n",
     "a text speaks of PGP": "text/plain\n\nIt begins so:\n-----BEGIN PGP MESSAGE-----",
     "an encrypted message is forwarded": "multipart/mixed; boundary=b\n\n--b\n"
     "Content-Type: message/rfc822\n\nContent-Type: multipart/encrypted; boundary=c",
