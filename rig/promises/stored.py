@@ -1,10 +1,11 @@
 """What the bucket must hold of an intercepted message: the .eml, and a sidecar that is complete and true."""
 
+import binascii
 import email
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.header import decode_header, make_header
@@ -153,11 +154,24 @@ def _check_attachments(listed: list[dict[str, Any]], octets: bytes) -> None:
             del left[0]
             continue
         is_text = leaf.get_content_maintype() == "text" and not leaf.get_filename()
+        for name, file_octets in _uuencoded(leaf) if is_text else ():
+            is_next = bool(left) and (left[0]["name"], left[0]["size_bytes"]) == (name, len(file_octets))
+            require(is_next, f"the uuencoded {name} is not listed as the next of {left}")
+            del left[0]
         require(
             is_text or leaf.get_content_maintype() == "multipart",  # one without a boundary has no parts
             f"an attachment {content_type} of {size_bytes} octets is not listed as the next of {left}",
         )
     require(not left, f"the sidecar lists attachments that are not there: {left}")
+
+
+def _uuencoded(leaf: Message) -> Iterator[tuple[str, bytes]]:
+    """Yield the files within a text that are uuencoded by the book (POSIX, uuencode)."""
+    if leaf.get("Content-Transfer-Encoding", "7bit").lower() not in ("7bit", "8bit"):
+        return
+    text = str(leaf.get_payload()).replace("\r\n", "\n")
+    for found in re.finditer(r"^begin [0-7]{3} (.+)\n((?:.+\n)*?)`?\n?end$", text, re.MULTILINE):
+        yield found[1], b"".join(binascii.a2b_uu(line) for line in found[2].splitlines())
 
 
 def _leaves(message: Message) -> list[Message]:
