@@ -101,15 +101,10 @@ class Composer:
                 reason=Reason.NOTICE,
             )
         letter_bytes = self._letter_bytes(original.letter or _NO_LETTER)
-        least_bytes = min(letter_bytes, _LEAST_LETTER_BYTES)
-        while letter_bytes and letter_bytes >= least_bytes:
-            with_letter = body(text_bytes, attachment_count, letter_bytes)
-            if len(with_letter) <= budget_bytes:
-                octets = with_letter
-                break
-            # Base64 makes four octets of three, so what is too much comes off in few steps.
-            excess_bytes = len(with_letter) - budget_bytes
-            letter_bytes = min(letter_bytes * 7 // 8, letter_bytes - excess_bytes * 3 // 4)
+        with_letter = _fitting(
+            letter_bytes, budget_bytes, lambda size_bytes: body(text_bytes, attachment_count, size_bytes)
+        )
+        octets = with_letter or octets
         return Notice(content_type=f'multipart/alternative; boundary="{boundary}"', body=octets)
 
     def _letter_bytes(self, letter: Letter) -> int:
@@ -159,6 +154,19 @@ def _beginnings(original: Original, text_bytes: int, letter_bytes: int) -> dict[
         "letter_is_cut": letter_is_cut or letter.truncated,
         "letter_is_plain": letter.is_plain,
     }
+
+
+def _fitting(letter_bytes: int, budget_bytes: int, body: Callable[[int], bytes]) -> bytes:
+    """The body with as much of the letter as fits; b"" where that is next to nothing."""
+    least_bytes = min(letter_bytes, _LEAST_LETTER_BYTES)
+    while letter_bytes and letter_bytes >= least_bytes:
+        octets = body(letter_bytes)
+        if len(octets) <= budget_bytes:
+            return octets
+        # Base64 makes four octets of three, so what is too much comes off in few steps.
+        excess_bytes = len(octets) - budget_bytes
+        letter_bytes = min(letter_bytes * 7 // 8, letter_bytes - excess_bytes * 3 // 4)
+    return b""
 
 
 def _most(top: int, fits: Callable[[int], bool]) -> int:
