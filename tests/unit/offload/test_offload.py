@@ -79,13 +79,14 @@ def offload(
     folder: Path,
     deadline_s: float = 30,
     spooled: Callable[[], object] = lambda: None,
+    notice: dict[str, Any] | None = None,
     **links: Any,
 ) -> Offloaded:
     """Offload a message; `spooled` is called once it lies in the spool."""
     storage = {"bucket": "large-mail", "region": "us-east-1"}
     keys = {"access_key_id": "AKIAEXAMPLE000000000", "secret_access_key": "s" * 40}
     section = {"storage": storage | keys, "links": links, "milter": {"spool": str(folder)}}
-    configuration = config.validate(section, "config.yaml")
+    configuration = config.validate(section | {"notice": notice or {}}, "config.yaml")
     in_hand = SpooledMessage(folder)
     in_hand.write(message)
     spooled()

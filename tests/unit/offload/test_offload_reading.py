@@ -4,9 +4,11 @@ import hashlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rig.mail.kinds import of_kind
 from tests.fakes.bucket import MemoryStore
 from tests.unit.offload.test_offload import FOLDER, RECEIVED_AT, letter, offload
 from woomera_milter.errors import TemporaryError
@@ -54,6 +56,36 @@ def test_sidecar_tells_all_that_list_resend_and_report_ask_of_a_message(
         "links_expire_at": f"{done.links_expire_at:%Y-%m-%dT%H:%M:%SZ}",
         "resent": [],
     }
+
+
+def test_attachments_are_found_behind_a_header_section_of_almost_half_a_megabyte(
+    shelf: MemoryStore, tmp_path: Path
+) -> None:
+    long_section = b"".join(b"X-Long: %s\r\n" % (b"x" * 900) for _ in range(500))
+
+    done = offload(long_section + letter("a.pdf"), shelf, tmp_path)
+
+    assert [it.attachment.name for it in done.original.attachments] == ["logo.png", "a.pdf"]
+
+
+@pytest.mark.parametrize(
+    ("notice", "is_formatted"),
+    [({}, True), ({"formatted": False}, False), ({"include_text": 0}, False)],
+    ids=["as shipped", "not formatted", "no text"],
+)
+def test_letter_of_a_notice_holds_the_text_without_its_pictures_where_it_is_asked_for(
+    notice: dict[str, Any], is_formatted: bool, shelf: MemoryStore, tmp_path: Path
+) -> None:
+    found = offload(letter("a.pdf"), shelf, tmp_path, notice=notice).original.letter
+
+    assert (found is not None) == is_formatted
+    if found:
+        assert "Hello" in found.html
+        assert (found.is_plain, found.truncated, found.shown) == (False, False, frozenset())
+
+
+def test_protected_message_has_no_letter(shelf: MemoryStore, tmp_path: Path) -> None:
+    assert offload(of_kind("encrypted"), shelf, tmp_path).original.letter is None
 
 
 def test_body_that_cannot_be_read_keeps_no_message_from_s3(
