@@ -78,5 +78,5 @@ def _picture(linked: Linked, shown: frozenset[str]) -> str:
     link = html.escape(linked.link)
     return (
         f'<figure><img src="{link}" alt="{name}" loading="lazy">'
-        f'<figcaption dir="auto">{name}</figcaption></figure>'
+        f'<figcaption dir="auto" aria-hidden="true">{name}</figcaption></figure>'
     )
