@@ -42,13 +42,13 @@ def test_html_and_body_and_all_within_tell_language_and_direction(languages: tup
         assert (element.attributes["lang"], element.attributes["dir"]) == (languages[0], direction)
 
 
-def test_words_in_a_further_language_say_which_it_is() -> None:
-    """3.1.2."""
+def test_words_in_a_further_language_say_which_it_is_and_the_senders_that_it_is_not_known() -> None:
+    """3.1.2; "und" is what the report has for that (EMC 2)."""
     notice = notice_of("plain text", ("de", "ar", "ja"))
     told = [
         (it.attributes["lang"], it.attributes["dir"]) for it in notice.all("div") if "lang" in it.attributes
     ]
-    assert told == [("de", "ltr"), ("ar", "rtl"), ("ja", "ltr")]
+    assert told == [("de", "ltr"), ("ar", "rtl"), ("ja", "ltr"), ("und", "auto")]
     for script, tag in ((r"[\u0600-\u06ff]", "ar"), (r"[\u3040-\u30ff]", "ja")):
         for element in written(notice):
             if re.search(script, element.own_text):
