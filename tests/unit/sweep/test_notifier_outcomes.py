@@ -13,6 +13,7 @@ from tests.unit.sweep.sweeps import KEY, LEASE, OVER, Transport, mailer, record,
 from woomera_milter.errors import TemporaryError
 from woomera_milter.store.claims import Claim, Claims
 from woomera_milter.store.keys import claim_key
+from woomera_milter.sweep.notifier import woomera_id
 
 
 class BrokenLedger:
@@ -94,6 +95,26 @@ def test_notice_that_is_sent_and_cannot_be_recorded_is_told_as_sent_and_looked_a
     assert (result.notified, result.failed, result.unsettled) == (1, [], [archived.now])
     assert ("not-recorded" if ledger is None else "crashed answer=notified ") in events.text
     assert transport.recipients == ["recipient@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(TemporaryError("the relay is down", reason="mail"), "mail"), (ZeroDivisionError(), "internal")],
+)
+def test_notice_that_fails_is_told_to_the_log_by_its_id_and_reason(
+    error: Exception,
+    reason: str,
+    archived: MemoryStore,
+    outbox: Outbox,
+    tmp_path: Path,
+    events: pytest.LogCaptureFixture,
+) -> None:
+    outbox.error = error
+    run(archived, outbox, tmp_path)
+    assert [it for it in events.messages if "not-notified" in it] == [
+        f"-: not-notified id={woomera_id(KEY)} reason={reason}"
+    ]
+    assert ("crashed answer=failed error=ZeroDivisionError" in events.text) == (reason == "internal")
 
 
 def test_what_is_done_is_settled(archived: MemoryStore, outbox: Outbox, tmp_path: Path) -> None:
