@@ -1,6 +1,7 @@
 """Which part of the archive a sweep looks at: all that may be new, and no more."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.fakes.outbox import Outbox
 from tests.unit.sweep.sweeps import KEY, OVER, Unwatched, run, sweep
 from woomera_milter.errors import PermanentError
 from woomera_milter.store.keys import claim_key
+from woomera_milter.store.objects import Document
 from woomera_milter.sweep import watermark
 from woomera_milter.sweep.job import SweepJob
 from woomera_milter.sweep.watermark import EVERYTHING, SweepRange
@@ -112,6 +114,20 @@ def test_a_watermark_never_lies_ahead_of_the_moment_at_which_it_was_written(stor
     store.advance(timedelta(days=1))
     found = watermark.load(store, "archive/")
     assert watermark.next_range(found, store.now) == SweepRange(date(2026, 11, 17), NOW - timedelta(days=1))
+
+
+def test_watermark_of_a_server_that_does_not_tell_when_it_was_written_holds_as_it_stands(
+    store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = after_one(store)
+    get_json = store.get_json
+
+    def without_times(key: str) -> Document | None:
+        found = get_json(key)
+        return found and replace(found, age=None, modified_at=None)
+
+    monkeypatch.setattr(store, "get_json", without_times)
+    assert watermark.load(store, "archive/") == written
 
 
 @pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=400), timedelta(days=-400)])
