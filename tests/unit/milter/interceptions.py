@@ -88,6 +88,7 @@ class ObedientMta:
     def __init__(self, before: Callable[[], object] = no_progress) -> None:
         self._before = before
         self.bodies: list[bytes] = []
+        self.copies_to: list[str | None] = []
 
     def report_progress(self) -> None:
         pass
@@ -95,6 +96,7 @@ class ObedientMta:
     def replace_message(self, _: Sequence[HeaderChange], body: bytes, copy_to: str | None = None) -> None:
         self._before()
         self.bodies.append(body)
+        self.copies_to.append(copy_to)
 
 
 def octets_of(over: OverLimit) -> bytes:

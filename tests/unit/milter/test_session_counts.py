@@ -1,6 +1,7 @@
 """Each message counts once, for what became of it."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -83,6 +84,22 @@ def test_message_counts_and_is_logged_as_intercepted_once_the_mta_has_its_replac
     tally = only_tally(counters)
     assert (tally.intercepted, tally.store_seconds) == (Amount(1, len(HEADERS + OVER)), {"0.5": 1})
     assert [line.split()[1:3] for line in caplog.messages] == [["intercepted", "id=id"]]
+
+
+@pytest.mark.parametrize("copy_to", [None, "sender@example.com"])
+def test_mta_is_asked_for_a_copy_to_the_sender_where_there_is_to_be_one_and_the_log_says_so(
+    copy_to: str | None, make_session: MakeSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, log.logger.name)
+    session = make_session(Interceptions(lambda *of: replace(replaces(*of), copy_to=copy_to)))
+    receive(session)
+    mta = ObedientMta()
+
+    assert session.end_message(mta) is Verdict.PASS
+
+    assert mta.copies_to == [copy_to]
+    [line] = caplog.messages
+    assert ("copy=sender" in line) == bool(copy_to)
 
 
 def test_replacement_that_the_mta_refuses_counts_and_is_logged_as_failed_alone(

@@ -139,6 +139,22 @@ def test_after_a_mistake_of_ours_amid_the_hand_over_the_next_mail_may_be_a_secon
     assert failed.may_repeat
 
 
+def test_the_log_tells_of_a_mail_that_may_be_a_second_one_and_of_no_other(
+    mail: ClaimedMail, claims: Claims, caplog: pytest.LogCaptureFixture
+) -> None:
+    mail.hand_over(mailer(Transport()), SENDER, [ANN], MESSAGE)
+    assert caplog.messages == []
+    mail.fail(UnknownOutcomeError("no reply", Delivery(unsure=(ANN,)), remedy="wait"))
+    taken(claims).hand_over(mailer(Transport()), SENDER, [ANN], MESSAGE)
+    assert [it.partition(" id=")[2] for it in caplog.messages] == ["id-1"]
+    assert "may-be-a-second-notice" in caplog.text
+
+
+def test_a_lease_that_could_never_outlive_the_reply_keeps_no_mail_back(store: MemoryStore) -> None:
+    mail = taken(Claims(store, "host-1", timedelta(seconds=LONGEST_END_S)))
+    assert mail.hand_over(mailer(Transport()), SENDER, [ANN], MESSAGE).accepted == (ANN,)
+
+
 def test_a_failure_that_cannot_be_recorded_is_logged(
     mail: ClaimedMail, store: MemoryStore, caplog: pytest.LogCaptureFixture
 ) -> None:
