@@ -64,6 +64,7 @@ class Told:
     kind: str
     about: str
     size: str
+    summary: str
     link: str | None
     is_shown: bool
 
@@ -71,9 +72,9 @@ class Told:
 def told(attachment: Linked, language: Language) -> Told:
     """Give an attachment in a language, as templates name it."""
     about = attachment.about(language)
-    size = language.size(attachment.attachment.size_bytes)
-    link, is_shown = attachment.link, attachment.is_shown
-    return Told(attachment.name, wording.one_line(about), about, size, link, is_shown)
+    kind, size = wording.one_line(about), language.size(attachment.attachment.size_bytes)
+    summary = language.text("%(first)s, %(second)s", first=language.isolated(kind), second=size)
+    return Told(attachment.name, kind, about, size, summary, attachment.link, attachment.is_shown)
 
 
 @dataclass(frozen=True, slots=True)

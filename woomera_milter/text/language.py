@@ -5,7 +5,6 @@ The report, the log and the commands are in English.
 
 import gettext
 import re
-import unicodedata
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -24,6 +23,10 @@ ENGLISH = "en"
 # Marks that set apart what runs in a direction of its own (UAX #9 sections 2.4 and 2.6).
 _LEFT_TO_RIGHT_MARK = "\u200e"
 _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
+# The blocks of the scripts that run so (UAX #44, DerivedBidiClass.txt).
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 _UNITS = {"kilobyte": 1024, "megabyte": 1024**2, "gigabyte": 1024**3}
 
 
@@ -57,7 +60,7 @@ class Language:
 
     def isolated(self, text: str) -> str:
         """`text` amid words of ours, so that it does not reorder them, nor they it."""
-        is_mixed = self.direction == "rtl" or any(map(_is_right_to_left, text))
+        is_mixed = self.direction == "rtl" or _RIGHT_TO_LEFT.search(text) is not None
         return _apart(text) if text and is_mixed else text
 
     def size(self, size_bytes: int) -> str:
@@ -109,7 +112,3 @@ def language(tag: str) -> Language:
 
 def _apart(text: str) -> str:
     return f"{_FIRST_STRONG_ISOLATE}{text}{_POP_ISOLATE}"
-
-
-def _is_right_to_left(character: str) -> bool:
-    return unicodedata.bidirectional(character) in ("R", "AL", "AN")

@@ -1,6 +1,8 @@
 """Promise 5 in every language: sentences keep their values, dates and sizes are those of the language."""
 
 import re
+import sys
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -111,6 +113,9 @@ def test_names_from_right_to_left_are_set_apart_and_others_left_alone() -> None:
     assert english.isolated("سلم") == "\u2068سلم\u2069"
     assert arabic.isolated("Jane") == "\u2068Jane\u2069"
     assert arabic.isolated("") == ""
+    for number in range(sys.maxunicode + 1):
+        if unicodedata.bidirectional(chr(number)) in ("R", "AL", "AN"):
+            assert english.isolated(chr(number)) != chr(number)
 
 
 @pytest.mark.parametrize("tag", ["ar", "he"])
