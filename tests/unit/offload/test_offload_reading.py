@@ -1,6 +1,7 @@
 """What is told of a stored message; an oddity that cannot be read costs an extra, and no message."""
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 
 from rig.mail.kinds import of_kind
 from tests.fakes.bucket import MemoryStore
+from tests.unit.milter.interceptions import open_files_below
 from tests.unit.offload.test_offload import FOLDER, RECEIVED_AT, letter, offload
 from woomera_milter.errors import TemporaryError
 from woomera_milter.notice import new_message
 from woomera_milter.offload import attachments as attachments_module
 from woomera_milter.offload import offload as offload_module
+from woomera_milter.offload.uploads import AT_ONCE
 from woomera_milter.store.keys import sidecar_key
 
 
@@ -134,6 +137,25 @@ def test_reading_that_takes_too_long_is_given_up_while_there_is_time_for_the_mes
     assert FOLDER + "message.eml" in shelf.objects
     assert (done.original.attachments, done.links.page) == ([], None)
     assert degraded_in(caplog) == ['what="attachments and text" why="there was no time left for it"']
+
+
+def test_attachments_that_wait_for_their_turn_are_given_up_with_the_message_that_cannot_be_stored(
+    shelf: MemoryStore, tmp_path: Path
+) -> None:
+    held = threading.Event()
+
+    def step(_: str, key: str) -> None:
+        if key.endswith("message.eml"):
+            raise TemporaryError("S3 is down")
+        held.wait(30)
+
+    shelf.on_step = step
+    try:
+        with pytest.raises(TemporaryError, match="S3 is down"):
+            offload(letter(*(f"{number}.pdf" for number in range(AT_ONCE + 8))), shelf, tmp_path)
+        assert open_files_below(tmp_path) <= AT_ONCE
+    finally:
+        held.set()
 
 
 def test_whatever_a_notice_lacks_the_log_has_one_line(
