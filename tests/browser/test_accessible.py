@@ -117,6 +117,34 @@ def test_notice_in_every_language_keeps_all_words_in_sight_at_twice_the_size(
         assert browser.run(cut) == [], tag
 
 
+@pytest.mark.parametrize(("tag", "side"), [("en", "left"), ("ar", "right"), ("he", "right")])
+def test_all_but_the_letter_begins_on_the_side_of_the_language(
+    tag: str, side: str, tmp_path: Path, browser: Browser
+) -> None:
+    """Whatever the script of a name, a subject or a file."""
+    original = replace(ORIGINAL, attachments=FILES[:3], protection=Protection.SIGNED)
+    _, notice = parts(Composer(settings_for(tag)).compose(original, BOTH_LINKS, EXPIRES_AT))
+    rendered = Pages(settings_for(tag)).render(original, HTML, MESSAGE_LINK, EXPIRES_AT)
+    strays = """
+        const [side, blocks] = arguments, strays = [];
+        for (const block of document.querySelectorAll(blocks)) {
+            if (block.closest('.letter, .q') || block.querySelector('table, p')) continue;
+            const style = getComputedStyle(block), range = document.createRange();
+            range.selectNodeContents(block);
+            const sign = side == 'right' ? 1 : -1, padding = parseFloat(style['padding-' + side]);
+            const edge = block.getBoundingClientRect()[side] - sign * padding;
+            if (Math.abs(edge - range.getBoundingClientRect()[side]) > 4) strays.push(block.innerText);
+        }
+        return strays;
+    """
+    for html, blocks in (
+        (notice, "h1, h2, p, td.v, td.m, li"),
+        (rendered, "h1, h2, p, dd, dt, .name, .about"),
+    ):
+        browser.open(written(tmp_path, html), size=DESK)
+        assert browser.run(strays, side, blocks) == []
+
+
 def test_keyboard_alone_reaches_every_link_in_the_order_of_the_page_and_is_seen_there(
     page: str, browser: Browser
 ) -> None:
