@@ -239,7 +239,7 @@ def test_instance_without_a_role_looks_like_one_that_cannot_tell_it_now_and_sign
     refusal = refusal_of(one)
 
     assert refusal.exit_status == 75
-    assert "no credentials" in refusal.problem
+    assert refusal.problem == "links: there are no credentials to sign with"
     assert "the instance's role" in refusal.remedy
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASIGNER0000000000")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "l" * 40)
