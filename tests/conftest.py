@@ -10,6 +10,14 @@ from rig.lab import BUCKET
 from rig.promises.bucket import Bucket
 from rig.servers.s3 import Juicefs
 
+# What their helpers assert is told in full, as what a test asserts is.
+pytest.register_assert_rewrite(
+    "tests.unit.notice.header_edit_cases",
+    "tests.unit.notice.notice_cases",
+    "tests.unit.report.documents",
+    "tests.unit.store.stores",
+)
+
 # CI tries the same examples each time: what it says is about the change. Elsewhere each run tries new ones.
 # No deadline: Hypothesis's is of wall-clock time, which says how busy the machine is. What bounds the cost of
 # a reader are the tests that take processor time.

@@ -49,6 +49,10 @@ class Target:
         for _ in range(3):
             self.serve_small()
             self.serve_large()
+        self.rest()
+
+    def rest(self) -> None:
+        """What it holds after a while is what it may hold from now on."""
         time.sleep(SETTLES_S)
         self.at_rest = self._held()
 

@@ -1,15 +1,8 @@
-"""What the helpers of several files assert is told in full, as what a test asserts is."""
+"""What unit tests share."""
 
 from pathlib import Path
 
 import pytest
-
-pytest.register_assert_rewrite(
-    "tests.unit.notice.header_edit_cases",
-    "tests.unit.notice.notice_cases",
-    "tests.unit.report.documents",
-    "tests.unit.store.stores",
-)
 
 
 @pytest.fixture
