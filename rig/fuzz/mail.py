@@ -26,6 +26,7 @@ from woomera_milter.store.downloads import attachment_disposition
 from woomera_milter.text import wording
 from woomera_milter.text.charsets import decode, decode_html
 from woomera_milter.text.file_names import MAX_FILE_NAME_BYTES, safe_file_name
+from woomera_milter.text.language import language
 from woomera_milter.text.lines import cut, lines_for_people
 from woomera_milter.text.markup.words import from_html
 
@@ -33,6 +34,7 @@ _CONTROLS = [*range(9), *range(11, 32), *range(127, 160), 0x2028, 0x2029]
 _REORDERING = [0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]  # UAX #9
 _UNSEEN = frozenset(map(chr, [*_CONTROLS, *_REORDERING, 0xFEFF]))
 _TEXT_BYTES = 50
+_LANGUAGES = ("en", "de", "ja")
 _TYPES = frozenset(
     {
         *("text/plain", "text/html", "image/png", "message/rfc822", "application/octet-stream"),
@@ -204,7 +206,7 @@ def check_text(data: bytes) -> set[Hashable]:
             require(len(part.encode()) <= max_bytes and shown.startswith(part), "a beginning that is none")
             require(is_cut == (part != shown), "a cut that is not told")
     check_file_name(safe_file_name(text, "x"))
-    for line in (wording.one_line(text), wording.sent(text)):
+    for line in (wording.one_line(text), *(language(tag).sent(text) for tag in _LANGUAGES)):
         check_line(line)
         require(not re.search(r"://\w", line), f"what mail clients make a link of: {line!r}")
     replaced = text.count("\ufffd").bit_length()

@@ -10,7 +10,7 @@ from rig.promises.notices import require
 from woomera_milter.message.decoding import header_summary
 from woomera_milter.message.fields import parse_header_block
 from woomera_milter.message.mime.attachments import Attachment
-from woomera_milter.message.mime.body import Body, BodyText, Form, Piece
+from woomera_milter.message.mime.body import Body, BodyText, Piece, PieceForm
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.letter import letter_of
 from woomera_milter.notice.original import Letter, Linked, Original
@@ -67,11 +67,11 @@ def _pages() -> Pages:
 @cache
 def _own_tags() -> frozenset[tuple[str, str]]:
     """The tags and attributes of a page on which nobody wrote anything."""
-    letter = _letter(Form.PLAIN, "text http://example.com/", truncated=True)
+    letter = _letter(PieceForm.PLAIN, "text http://example.com/", truncated=True)
     return frozenset(_tags_of(_page(letter, "x", has_picture=True), {FILE_LINK, MESSAGE_LINK}))
 
 
-def _letter(form: Form, text: str, *, truncated: bool = False) -> Letter:
+def _letter(form: PieceForm, text: str, *, truncated: bool = False) -> Letter:
     part = Part(f"text/{form}", None, "", "", "", "", 0, 0)
     picture = Part("image/png", None, "", "", "", "logo@example.com", 1, 1)
     attachments = [Linked(Attachment(picture, _PICTURE.name, "image/png", 1), link=FILE_LINK)]
@@ -81,13 +81,13 @@ def _letter(form: Form, text: str, *, truncated: bool = False) -> Letter:
 def check_letter(data: bytes) -> set[Hashable]:
     """Hold the page of a letter with this markup, and of one with this text, to showing it alone."""
     markup = decode(data)
-    safe = _letter(Form.HTML, markup)
+    safe = _letter(PieceForm.HTML, markup)
     require(not safe.shown - {FILE_LINK}, f"pictures are shown that are not there: {safe.shown}")
     tags = set(_tags(safe.html, {FILE_LINK}))
     surplus = tags - {(it, "") for it in _LETTER} - _LETTER_ATTRIBUTES
     require(not surplus, f"the letter has {surplus}")
     check_page(_page(safe, markup[:300], has_picture=True), {FILE_LINK, MESSAGE_LINK})
-    check_page(_page(_letter(Form.PLAIN, markup), markup[-300:]), {FILE_LINK, MESSAGE_LINK})
+    check_page(_page(_letter(PieceForm.PLAIN, markup), markup[-300:]), {FILE_LINK, MESSAGE_LINK})
     return {
         *tags,
         ("html", safe.remote_pictures, safe.truncated, bool(safe.shown), bool(safe.html)),

@@ -6,7 +6,7 @@ Pure: what was read of the text comes in, and so do the attachments, with links 
 import html
 from collections.abc import Mapping, Sequence
 
-from woomera_milter.message.mime.body import Body, Form, Piece
+from woomera_milter.message.mime.body import Body, Piece, PieceForm
 from woomera_milter.notice.original import Letter, Linked
 from woomera_milter.text.markup.safe import DATA_CHARS, Picture, SafeHtml, safe_html
 from woomera_milter.text.markup.words import from_html
@@ -20,19 +20,19 @@ def letter_of(body: Body, attachments: Sequence[Linked], *, data_chars: int = DA
     """
     pictures = _by_reference(attachments)
     at = {it.attachment.part.start: it for it in attachments}
-    safe = {id(it): _safe(it, pictures, data_chars) for it in body.pieces if it.form == Form.HTML}
+    safe = {id(it): _safe(it, pictures, data_chars) for it in body.pieces if it.form == PieceForm.HTML}
     shown = frozenset[str]().union(*(it.shown for it in safe.values()))
     made: list[str] = []
     for piece in body.pieces:
         match piece.form:
-            case Form.HTML:
+            case PieceForm.HTML:
                 # A piece of HTML may be bare words, which would run into those beside it.
                 made.append(
                     f"<div>{safe[id(piece)].html}</div>" if len(body.pieces) > 1 else safe[id(piece)].html
                 )
-            case Form.PLAIN:
+            case PieceForm.PLAIN:
                 made.append(_plain(piece.text))
-            case Form.PICTURE if found := at.get(piece.part.start):
+            case PieceForm.PICTURE if found := at.get(piece.part.start):
                 made.append(_picture(found, shown))
                 shown |= {found.link} if found.is_picture and found.link else set()
     return Letter(

@@ -175,15 +175,27 @@ class Offload:
             protection = protection_of(root, text.text)
             is_open = protection in _OPEN
             uploads = self._attachments.begin(source, root, deadline, are_linked=is_open)
-            letter = None
-            if is_open and notice.formatted and notice.include_text:
-                found = body(fd, root, _LETTER_LEAF_BYTES)
-                letter = letter_of(found, [Linked(it.attachment) for it in uploads], data_chars=0)
         except Exception as error:  # a boundary: no oddity of a body keeps the message from S3
             why = NO_TIME if isinstance(error, DeadlineError) else type(error).__name__
             source.lacks("attachments and text", why)
             return _Contents(None, BodyText("", truncated=False), letter=None, protection=None, uploads=[])
+        letter = self._letter(source, root, uploads) if is_open else None
         return _Contents(root, text, letter, protection, uploads)
+
+    def _letter(self, source: Source, root: Part, uploads: Sequence[Upload]) -> Letter | None:
+        """Return the text as its sender formatted it, where that is wanted; raise nothing.
+
+        The attachments are being stored already: a letter that cannot be made costs them nothing.
+        """
+        notice = self._configuration.notice
+        if not (notice.formatted and notice.include_text):
+            return None
+        try:
+            found = body(source.message.fileno(), root, _LETTER_LEAF_BYTES)
+            return letter_of(found, [Linked(it.attachment) for it in uploads], data_chars=0)
+        except Exception as error:  # a boundary, as above
+            source.lacks("formatted text", type(error).__name__)
+            return None
 
 
 def listed(attachments: Sequence[Linked]) -> list[StoredAttachment]:

@@ -108,9 +108,7 @@ def each_once(newest_first: Iterable[StoredMessage]) -> Iterator[StoredMessage]:
             waiting = deque(it for it in waiting if message_of(it.sidecar) != message)
         if is_first_announced or not is_known:
             waiting.append(stored)
-        while waiting and (
-            waiting[0].sidecar.announced or waiting[0].sidecar.received_at - received_at > 2 * _WITHIN
-        ):
+        while waiting and (waiting[0].sidecar.announced or _is_apart(waiting[0], stored)):
             yield waiting.popleft()
     yield from waiting
 

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from babel import Locale
 from babel.dates import format_date, format_time, get_datetime_format
-from babel.numbers import format_decimal
 from babel.units import format_unit
 
 from woomera_milter.text import wording
@@ -72,15 +72,11 @@ class Language:
         unit = next((it for it in _UNITS if round(size_bytes / _UNITS[it], 1) < 1024), "gigabyte")
         return self._unit(round(size_bytes / _UNITS[unit], 1), unit, "short")
 
-    def _unit(self, number: float, unit: str, length: str) -> str:
+    def _unit(self, number: float, unit: str, length: Literal["short", "long"]) -> str:
         shown = int(number) if number == int(number) else number
-        text = format_unit(shown, f"digital-{unit}", length, locale=self._locale)  # type: ignore[arg-type]
+        text = format_unit(shown, f"digital-{unit}", length, locale=self._locale)
         text = re.sub(r"\s", wording.NO_BREAK_SPACE, text)
         return _apart(text) if self.direction == "rtl" else text
-
-    def number(self, number: int) -> str:
-        """A count, as it is written there."""
-        return str(number) if self._is_english else format_decimal(number, locale=self._locale)
 
     def moment(self, moment: datetime) -> str:
         """To the minute, with the day of the week, in UTC: readers live in many time zones."""

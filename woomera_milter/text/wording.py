@@ -1,8 +1,6 @@
-"""Sizes, moments and kinds of files, in the words in which notices and pages name them to people."""
+"""Sizes and counts in English words, and what a sender wrote on one line; language.py has other languages."""
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from woomera_milter.text.lines import line_for_people
 
@@ -30,22 +28,6 @@ def size(size_bytes: int) -> str:
 def plain_size(size_bytes: int) -> str:
     """The same with an ordinary space, for tables and figures that programs may read."""
     return size(size_bytes).replace(NO_BREAK_SPACE, " ")
-
-
-def moment(moment: datetime) -> str:
-    """To the minute, with the day of the week, in UTC: readers live in many time zones."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%A} {utc.day} {utc:%B %Y, %H:%M} UTC"
-
-
-def sent(date: str) -> str:
-    """The moment in a Date field, in the sender's time zone; what the field says where that is none."""
-    try:
-        moment = parsedate_to_datetime(date)
-    except (IndexError, OverflowError, TypeError, ValueError):
-        return one_line(date)
-    zone = f"{NO_BREAK_SPACE}{moment:%z}" if moment.tzinfo else ""
-    return f"{moment:%A} {moment.day} {moment:%B %Y, %H:%M}{zone}"
 
 
 def counted(count: int, what: str, plural: str = "") -> str:

@@ -15,7 +15,7 @@ from tests.unit.notice.notice_cases import (
     linked,
     parts,
 )
-from woomera_milter.message.mime.body import Body, BodyText, Form, Piece
+from woomera_milter.message.mime.body import Body, BodyText, Piece, PieceForm
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.letter import letter_of
 from woomera_milter.notice.notice import MAX_HEADER_BYTES, Composer
@@ -31,11 +31,11 @@ def part(content_type: str, start: int = 0, **fields: str) -> Part:
 
 
 def html(text: str) -> Piece:
-    return Piece(part("text/html"), Form.HTML, text)
+    return Piece(part("text/html"), PieceForm.HTML, text)
 
 
 def plain(text: str) -> Piece:
-    return Piece(part("text/plain"), Form.PLAIN, text)
+    return Piece(part("text/plain"), PieceForm.PLAIN, text)
 
 
 def picture(start: int = 7, link: str | None = LINK, **fields: str) -> Linked:
@@ -51,7 +51,10 @@ def letter(*pieces: Piece, attachments: tuple[Linked, ...] = ()) -> Letter:
 def test_texts_and_pictures_stand_in_their_order() -> None:
     north = picture()
     found = letter(
-        plain("before"), Piece(north.attachment.part, Form.PICTURE), html("<p>after"), attachments=(north,)
+        plain("before"),
+        Piece(north.attachment.part, PieceForm.PICTURE),
+        html("<p>after"),
+        attachments=(north,),
     )
     assert re.findall(r"before|north\.png(?=\")|after", found.html) == ["before", "north.png", "after"]
     assert found.shown == {LINK}
@@ -61,7 +64,7 @@ def test_texts_and_pictures_stand_in_their_order() -> None:
 def test_a_picture_is_shown_once_where_the_text_refers_to_it() -> None:
     north = picture(content_id="n")
     found = letter(
-        Piece(north.attachment.part, Form.PICTURE), html('<img src="cid:n">'), attachments=(north,)
+        Piece(north.attachment.part, PieceForm.PICTURE), html('<img src="cid:n">'), attachments=(north,)
     )
     assert found.html.count(LINK) == 1
 
@@ -77,7 +80,7 @@ def test_a_picture_is_found_by_whatever_the_text_calls_it(reference: str) -> Non
 def test_a_picture_without_a_link_is_told_by_its_name() -> None:
     north = picture(link=None, content_id="n")
     found = letter(
-        Piece(north.attachment.part, Form.PICTURE), html('<img src="cid:n">'), attachments=(north,)
+        Piece(north.attachment.part, PieceForm.PICTURE), html('<img src="cid:n">'), attachments=(north,)
     )
     assert found.html.count("[north.png]") == 2
     assert "<img" not in found.html

@@ -13,7 +13,7 @@ from tests.unit.notice.notice_cases import MB, ORIGINAL, linked, listed_names
 from woomera_milter import config
 from woomera_milter.errors import ConfigError
 from woomera_milter.message.decoding import HeaderSummary
-from woomera_milter.message.mime.body import Body, Form, Piece
+from woomera_milter.message.mime.body import Body, Piece, PieceForm
 from woomera_milter.message.mime.tree import Part
 from woomera_milter.notice.letter import letter_of
 from woomera_milter.notice.original import Letter, Linked, Original
@@ -36,7 +36,7 @@ LEAF = Part("text/plain", None, "", "", "", "", 0, 0)
 
 
 def plain(text: str, *, truncated: bool = False) -> Letter:
-    pieces = (Piece(LEAF, Form.PLAIN, text),) if text else ()
+    pieces = (Piece(LEAF, PieceForm.PLAIN, text),) if text else ()
     return letter_of(Body(pieces, truncated), [])
 
 

@@ -107,6 +107,21 @@ def test_body_that_cannot_be_read_keeps_no_message_from_s3(
     assert 'degraded id=Q-1 what="attachments and text" why=ZeroDivisionError' in caplog.text
 
 
+def test_letter_that_cannot_be_made_costs_the_attachments_nothing(
+    shelf: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(offload_module, "letter_of", fail)
+
+    done = offload(letter("plan.pdf"), shelf, tmp_path)
+
+    assert done.original.letter is None
+    assert all(it.link for it in done.original.attachments)
+    assert 'degraded id=Q-1 what="formatted text" why=ZeroDivisionError' in caplog.text
+
+
 def test_headers_that_cannot_be_kept_keep_no_message_from_its_notice(
     shelf: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -129,3 +129,21 @@ def test_dot_and_sign_stay_in_front_amid_words_from_right_to_left(tag: str) -> N
 
 def test_directions_are_those_of_the_scripts() -> None:
     assert {it for it in LANGUAGES if Language(it).direction == "rtl"} == {"ar", "he"}
+
+
+HOSTILE_DATES = [
+    "Tue, 24 Nov 0001 09:00:00 +2359",
+    "Fri, 31 Dec 9999 23:59:59 -2359",
+    "Tue, 24 Nov 2026 09:00:00 +9999",
+    "Tue, 24 Nov 2026 09:00:60 -0000",
+    "Thu, 1 Jan 100 24:00:00 EST",
+    "\0" * 100,
+    "",
+]
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_no_date_of_a_sender_keeps_a_notice_from_being_made(tag: str) -> None:
+    """Promise 6."""
+    for date in HOSTILE_DATES:
+        assert "\n" not in Language(tag).sent(date)

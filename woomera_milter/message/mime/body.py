@@ -40,7 +40,7 @@ _OWN_PICTURE = re.compile(r"\bsrc\s*+=\s*+[\"']?+\s*+(?!https?:|//)", re.IGNOREC
 _UNSEEN = re.compile("[\\s\u00ad\u034f\u200b-\u200d\u2060\ufeff]*")
 
 
-class Form(StrEnum):
+class PieceForm(StrEnum):
     """What a piece of the text is made of."""
 
     PLAIN = "plain"
@@ -57,7 +57,7 @@ class Piece:
     """
 
     part: Part
-    form: Form
+    form: PieceForm
     text: str = ""
     is_complete: bool = True
     is_seen: bool = True
@@ -91,14 +91,18 @@ def text_leaves(fd: int, root: Part) -> list[Part]:
 
 def body(fd: int, root: Part, max_bytes: int) -> Body:
     """The text of the message, HTML where it has any, from at most `max_bytes` of each leaf."""
-    reader = _Reader(fd, root, {Form.HTML: max_bytes, Form.PLAIN: max_bytes}, preferred=Form.HTML)
+    reader = _Reader(
+        fd, root, {PieceForm.HTML: max_bytes, PieceForm.PLAIN: max_bytes}, preferred=PieceForm.HTML
+    )
     return reader.body()
 
 
 def body_text(fd: int, root: Part, max_bytes: int) -> BodyText:
     """The text of the message, plain where it has any, in at most `max_bytes` of UTF-8."""
-    octets = {Form.HTML: _HTML_OCTETS_PER_TEXT_BYTE, Form.PLAIN: _OCTETS_PER_TEXT_BYTE}
-    reader = _Reader(fd, root, {form: it * max_bytes for form, it in octets.items()}, preferred=Form.PLAIN)
+    octets = {PieceForm.HTML: _HTML_OCTETS_PER_TEXT_BYTE, PieceForm.PLAIN: _OCTETS_PER_TEXT_BYTE}
+    reader = _Reader(
+        fd, root, {form: it * max_bytes for form, it in octets.items()}, preferred=PieceForm.PLAIN
+    )
     found = reader.body()
     shown, is_cut = cut("\n\n".join(filter(None, map(_words, found.pieces))), max_bytes)
     return BodyText(shown, is_cut or found.truncated)
@@ -131,25 +135,25 @@ def _parameter(fd: int, part: Part, name: str) -> str:
     return parameters(value).get(name, b"").decode("ascii", "replace")
 
 
-def _form(part: Part) -> Form:
-    return Form.HTML if part.content_type in _SPECIAL_TYPES | {_HTML} else Form.PLAIN
+def _form(part: Part) -> PieceForm:
+    return PieceForm.HTML if part.content_type in _SPECIAL_TYPES | {_HTML} else PieceForm.PLAIN
 
 
 def _words(piece: Piece) -> str:
     match piece.form:
-        case Form.PICTURE:
+        case PieceForm.PICTURE:
             is_named_picture = piece.part.name and piece.part.content_type.startswith("image/")
             return f"[{piece.part.name}]" if is_named_picture else ""
-        case Form.HTML:
+        case PieceForm.HTML:
             return from_html(piece.text)
-        case Form.PLAIN:
+        case PieceForm.PLAIN:
             return piece.text
 
 
 class _Reader:
     """Reads the text of one message, of each form at most so many octets a leaf."""
 
-    def __init__(self, fd: int, root: Part, max_octets: dict[Form, int], preferred: Form) -> None:
+    def __init__(self, fd: int, root: Part, max_octets: dict[PieceForm, int], preferred: PieceForm) -> None:
         self._fd = fd
         self._root = root
         self._max_octets = max_octets
@@ -161,7 +165,7 @@ class _Reader:
         pieces = self._of(self._root)
         if not any(it.text for it in pieces):
             pieces = [*self._what_else_is_text(), *pieces]
-        shown = tuple(it for it in pieces if it.text or it.form == Form.PICTURE)
+        shown = tuple(it for it in pieces if it.text or it.form == PieceForm.PICTURE)
         return Body(shown, truncated=not all(it.is_complete for it in pieces))
 
     def _of(self, part: Part) -> list[Piece]:
@@ -177,7 +181,7 @@ class _Reader:
         if _is_text(part):
             return self._read(part)
         is_seen = part.disposition != "attachment" and not part.content_type.startswith("text/")
-        return [Piece(part, Form.PICTURE)] if is_seen else []
+        return [Piece(part, PieceForm.PICTURE)] if is_seen else []
 
     def _rank(self, pieces: list[Piece]) -> int:
         """How well an alternative serves."""
@@ -197,15 +201,15 @@ class _Reader:
         """The piece that a leaf makes, none where it says nothing."""
         form = _form(part)
         max_octets = min(self._max_octets[form], self._room)
-        if form == Form.HTML:
+        if form == PieceForm.HTML:
             chunks = decoded_chunks(self._fd, part)
             octets, is_complete = beginning_of_words(chunks, max_octets, min(max_octets, _PICTURE_OCTETS))
         else:
             octets, is_complete = beginning(self._fd, part, max_octets)
         self._room -= min(len(octets), max_octets)
-        decoder = decode_html if form == Form.HTML else decode
+        decoder = decode_html if form == PieceForm.HTML else decode
         text = decoder(octets, part.charset or "", complete=is_complete)
-        if form == Form.PLAIN:
+        if form == PieceForm.PLAIN:
             text = from_enriched(text) if part.content_type in _ENRICHED_TYPES else text
             text = lines_for_people(text)
             if part.content_type == "text/plain" and _parameter(self._fd, part, "format").lower() == "flowed":
@@ -214,12 +218,12 @@ class _Reader:
         if _is_blank(form, text):
             self._blank.add(part.start)
             text = ""
-        is_seen = form == Form.PLAIN or not _shows_elsewhere_alone(text)
+        is_seen = form == PieceForm.PLAIN or not _shows_elsewhere_alone(text)
         return [Piece(part, form, text, is_complete, is_seen)] if text or not is_complete else []
 
 
-def _is_blank(form: Form, text: str) -> bool:
-    if form == Form.PLAIN:
+def _is_blank(form: PieceForm, text: str) -> bool:
+    if form == PieceForm.PLAIN:
         return _UNSEEN.fullmatch(text) is not None
     return not _PICTURE_IN_HTML.search(text) and not _has_words(text)
 
