@@ -54,7 +54,7 @@ class Target:
     def rest(self) -> None:
         """What it holds after a while is what it may hold from now on."""
         time.sleep(SETTLES_S)
-        self.at_rest = self._held()
+        self.at_rest = self.held()
 
     @property
     def port(self) -> int:
@@ -107,8 +107,8 @@ class Target:
     def assert_nothing_held(self, within_s: float = PATIENCE_S) -> None:
         """Threads, descriptors and files are given back."""
         ends_at = time.monotonic() + within_s
-        while any(now > then for now, then in zip(self._held(), self.at_rest, strict=True)):
-            assert time.monotonic() < ends_at, f"holds {self._held()}, not {self.at_rest}"
+        while any(now > then for now, then in zip(self.held(), self.at_rest, strict=True)):
+            assert time.monotonic() < ends_at, f"holds {self.held()}, not {self.at_rest}"
             time.sleep(0.01)
         assert list(self.spool.iterdir()) == []
 
@@ -118,7 +118,8 @@ class Target:
         new, self._log_read = text[self._log_read :], len(text)
         return new
 
-    def _held(self) -> tuple[int, int]:
+    def held(self) -> tuple[int, int]:
+        """How many threads, and descriptors but for those of connections to S3, it has now."""
         pid = self.milter.process.pid
         return usage_of(pid).threads, descriptors_of(pid, self.s3_port)[0]
 
